@@ -1,0 +1,9 @@
+/* Functions that have cost others dearly. Included through the build for every file of src/. */
+#pragma once
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atoll gets gmtime \
+    localtime ctime asctime

@@ -1,0 +1,25 @@
+/* Every named limit on what comes from outside, in one place.
+ *
+ * Reaching one is ASSAY_ERROR_LIMIT and shows up as coverage, never as silence. Sizes are bytes. */
+#pragma once
+
+#define LIMIT_BACKING_DEPTH      64           /* images in a backing chain */
+#define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
+#define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */
+#define LIMIT_LVM_METADATA       (16u << 20)  /* one copy of LVM text metadata */
+#define LIMIT_TREE_DEPTH         512          /* nested directories in a walk */
+#define LIMIT_SYMLINKS           40           /* followed in one path (as Linux, path_resolution(7)) */
+#define LIMIT_PATH               (64u << 10)  /* one path */
+#define LIMIT_NAME               1024         /* one directory entry's name */
+#define LIMIT_SYMLINK_TARGET     (64u << 10)
+#define LIMIT_DIRECTORY_ENTRIES  10000000u    /* in one directory */
+#define LIMIT_FAULTS             1000         /* remembered per filesystem; more are counted */
+#define LIMIT_SYSTEMS            64           /* operating systems per target */
+#define LIMIT_SMALL_FILE         (1u << 20)   /* os-release, fstab, passwd... */
+#define LIMIT_PACKAGE_DB         (512u << 20) /* dpkg status, rpm database... */
+#define LIMIT_PACKAGES           1000000u     /* per system */
+#define LIMIT_USERS              1000000u
+#define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
+#define LIMIT_FRAME_MEMORY       (2048u << 20)
+#define LIMIT_FRAME_RECORD       (1u << 20)   /* one record between inspector and program */
+#define LIMIT_ADVISORY_RECORD    (64u << 20)  /* one record of a feed (Red Hat kernel errata are large) */

@@ -1,0 +1,114 @@
+#include "block/block.h"
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/limits.h"
+
+void *block_alloc(size_t struct_size, const struct block_driver *drv, const char *name,
+                  uint64_t size)
+{
+    g_assert(struct_size >= sizeof(struct block));
+    struct block *b = g_malloc0(struct_size);
+    b->drv = drv;
+    b->name = g_strdup(name);
+    b->size = size;
+    b->sector_size = 512;
+    b->refs = 1;
+    return b;
+}
+
+struct block *block_ref(struct block *b)
+{
+    g_atomic_int_inc(&b->refs);
+    return b;
+}
+
+void block_unref(struct block *b)
+{
+    if (b == NULL || !g_atomic_int_dec_and_test(&b->refs))
+        return;
+    if (b->drv->close != NULL)
+        b->drv->close(b);
+    g_free(b->name);
+    g_free(b);
+}
+
+bool block_read(struct block *b, uint64_t off, void *buf, size_t len, GError **error)
+{
+    if (!range_within(off, len, b->size))
+        return fail_corrupt(error,
+                            "%s: read of %zu bytes at %" G_GUINT64_FORMAT
+                            " reaches past the end (%" G_GUINT64_FORMAT " bytes)",
+                            b->name, len, off, b->size);
+    return len == 0 || b->drv->read(b, off, buf, len, error);
+}
+
+bool block_read_some(struct block *b, uint64_t off, void *buf, size_t len, size_t *got,
+                     GError **error)
+{
+    size_t n = off < b->size ? (size_t)min_u64(len, b->size - off) : 0;
+    if (!block_read(b, MIN(off, b->size), buf, n, error))
+        return false;
+    *got = n;
+    return true;
+}
+
+bool block_extent_at(struct block *b, uint64_t off, struct block_extent *out, GError **error)
+{
+    g_assert(off < b->size);
+    if (b->drv->extent_at != NULL)
+        return b->drv->extent_at(b, off, out, error);
+    *out = (struct block_extent){ .len = b->size - off, .zero = false };
+    return true;
+}
+
+const struct block_format *const block_formats[] = {
+    NULL,
+};
+
+static const struct block_format *format_by_name(const char *name)
+{
+    for (const struct block_format *const *f = block_formats; *f != NULL; f++) {
+        if (g_str_equal((*f)->name, name))
+            return *f;
+    }
+    return NULL;
+}
+
+struct block *block_image_open(struct block *file, const struct block_image_options *options,
+                               GError **error)
+{
+    static const struct block_image_options defaults = { 0 };
+    const struct block_format *format = NULL;
+    if (options == NULL)
+        options = &defaults;
+    if (options->depth > LIMIT_BACKING_DEPTH) {
+        fail_limit(error, "%s: backing chain is deeper than %d images", file->name,
+                   LIMIT_BACKING_DEPTH);
+        return NULL;
+    }
+    if (options->format == NULL) {
+        uint8_t head[1024];
+        size_t len;
+        if (!block_read_some(file, 0, head, sizeof head, &len, error))
+            return NULL;
+        for (const struct block_format *const *f = block_formats; format == NULL && *f; f++)
+            format = (*f)->probe(head, len) ? *f : NULL;
+    } else if (!g_str_equal(options->format, "raw")) {
+        format = format_by_name(options->format);
+        if (format == NULL) {
+            fail_unsupported(error, "%s: unknown image format '%s'", file->name, options->format);
+            return NULL;
+        }
+    }
+    if (format != NULL)
+        return format->open(file, options, error);
+    if (options->snapshot != NULL) {
+        fail(error, ASSAY_ERROR_NOT_FOUND, "%s: a raw image has no snapshot '%s'", file->name,
+             options->snapshot);
+        return NULL;
+    }
+    return block_ref(file);
+}
