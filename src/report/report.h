@@ -1,0 +1,57 @@
+/* Reports: findings and coverage for people and programs. */
+#pragma once
+#include <stdio.h>
+
+#include "advisory/database.h"
+#include "advisory/finding.h"
+#include "frame/frame.h"
+
+typedef struct report report;
+
+/* The whole result of scanning one target. */
+struct report {
+    struct arena *arena;
+    struct frame *frame;           /* owned */
+    GPtrArray *findings;           /* struct finding, in arena; suppressed ones included */
+    GPtrArray *coverage;           /* struct frame_coverage: the frame's and the matching's */
+    const GPtrArray *feeds;        /* struct advisory_feed; borrowed from the open database; may be
+                                      NULL (no database) */
+    int64_t now;                   /* Unix seconds */
+};
+
+struct report_options {
+    bool show_suppressed;
+    bool colour;               /* table only */
+    unsigned width;            /* table: columns of the terminal; 0: no limit */
+    enum severity min_severity; /* leave out what is below */
+};
+
+struct report_format {
+    const char *name; /* "table", "json", "sarif", "html", "csv", "junit", "cyclonedx", "spdx" */
+    const char *description;
+    const char *media_type;
+    /* Deterministic. reports: struct report *, one per target. */
+    bool (*write)(const GPtrArray *reports, const struct report_options *options, FILE *out,
+                  GError **error);
+};
+
+/* NULL-terminated. */
+extern const struct report_format *const report_formats[];
+const struct report_format *report_format_find(const char *name);
+
+struct report *report_new(struct frame *f);
+void report_free(struct report *r);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(report, report_free)
+
+/* Counts for the summary line ("359 packages, 8 vulnerable, 10 advisories"). */
+struct report_summary {
+    uint64_t systems, packages, vulnerable_packages, findings, fixable, suppressed;
+    uint64_t known_exploited;
+    uint64_t by_severity[SEVERITY_COUNT];
+};
+void report_summarize(const struct report *r, const struct report_options *options,
+                      struct report_summary *out);
+
+/* True when any coverage entry is partial or unreadable: the exit status is then 3, unless findings
+ * make it 1. */
+bool report_incomplete(const struct report *r);
