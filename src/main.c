@@ -1,9 +1,10 @@
-#include <stdio.h>
+#include <locale.h>
 
-#include "config.h"
+#include "cli/cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    printf("assay %s\n", ASSAY_VERSION);
-    return 0;
+    /* UTF-8 for messages; numbers are written independent of the locale everywhere. */
+    (void)setlocale(LC_CTYPE, "");
+    return cli_main(argc, argv);
 }

@@ -1,0 +1,6 @@
+/* The commands that cli.c's table lists; one file each. */
+#pragma once
+#include "cli/cli.h"
+
+extern const struct cli_command command_help;
+extern const struct cli_command command_version;

@@ -1,0 +1,26 @@
+#include "cli/commands.h"
+#include "config.h"
+
+static gboolean features;
+
+static const GOptionEntry entries[] = {
+    { "features", 0, 0, G_OPTION_ARG_NONE, &features, "List optional parts and whether they are in",
+      NULL },
+    { 0 },
+};
+
+static enum cli_status version_run(int argc, char **argv)
+{
+    (void)printf("assay %s\n", ASSAY_VERSION);
+    if (features)
+        (void)printf("%cnbd   nbd:// and nbd+unix:// targets (libnbd)\n", HAVE_NBD ? '+' : '-');
+    return CLI_OK;
+}
+
+const struct cli_command command_version = {
+    .name = "version",
+    .summary = "Print the version and what is built in",
+    .usage = "",
+    .options = (const GOptionEntry *const[]){ entries, NULL },
+    .run = version_run,
+};
