@@ -88,6 +88,21 @@ char *arena_strdup(struct arena *a, const char *s)
     return s == NULL ? NULL : arena_strndup(a, s, strlen(s));
 }
 
+void arena_clear(struct arena *a)
+{
+    if (a->head == NULL)
+        return;
+    struct chunk *c = a->head->next;
+    while (c != NULL) {
+        struct chunk *next = c->next;
+        a->total -= c->size;
+        g_free(c);
+        c = next;
+    }
+    a->head->next = NULL;
+    a->head->used = 0;
+}
+
 size_t arena_used(const struct arena *a)
 {
     return a->total;

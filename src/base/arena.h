@@ -21,6 +21,8 @@ void *arena_alloc(struct arena *a, size_t size);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 /* NULL for NULL. */
 char *arena_strdup(struct arena *a, const char *s);
+/* Forgets all allocations and keeps one piece of memory for the next. */
+void arena_clear(struct arena *a);
 size_t arena_used(const struct arena *a);
 
 #define arena_new0(a, type) ((type *)arena_alloc((a), sizeof(type)))

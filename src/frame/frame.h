@@ -161,12 +161,14 @@ struct frame_field {
     const char *name; /* as in JSON */
     enum frame_type type;
     size_t offset; /* in the record's struct */
+    bool required; /* strings: never NULL; checked when added, decoded and read */
     const char *description; /* for docs/frame.schema.json */
 };
 
 struct frame_kind_info {
-    const char *name;   /* as in JSON: "packages" */
-    size_t size;        /* of the struct */
+    const char *name;        /* as in JSON: "packages" */
+    const char *description; /* of one record, for docs/frame.schema.json */
+    size_t size;             /* of the struct */
     bool of_system;
     const struct frame_field *fields; /* sort order: records compare field by field */
     size_t field_count;
@@ -174,7 +176,8 @@ struct frame_kind_info {
 
 extern const struct frame_kind_info frame_kinds[FRAME_KIND_COUNT];
 
-/* Total order over two records of one kind, field by field in table order. */
+/* Total order over two records of one kind, field by field in table order. Digits within STRING
+ * fields count as numbers ("disk0p2" before "disk0p10"). */
 int frame_record_compare(enum frame_kind kind, const void *a, const void *b);
 
 /* --- frames ------------------------------------------------------------------------------------ */
@@ -203,15 +206,21 @@ void frame_free(struct frame *f);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(frame, frame_free)
 
 /* Adds a deep copy of a record. OS begins a new system; records of a system go to the last one
- * begun (ASSAY_ERROR_INVALID without one). ASSAY_ERROR_LIMIT at LIMIT_FRAME_MEMORY. */
+ * begun (ASSAY_ERROR_INVALID without one, or when a required field is NULL). Source name and
+ * version of deb and apk packages are filled in when NULL. ASSAY_ERROR_LIMIT at
+ * LIMIT_FRAME_MEMORY and when there are too many systems, packages or users. */
 bool frame_add(struct frame *f, enum frame_kind kind, const void *record, GError **error);
-/* Sorts everything except files (added in order of path by who walks). Call once, at the end. */
+/* Sorts everything except files. Call once, at the end. Whoever walks adds files in order of path:
+ * as frame_path_compare() orders, which is what a walk through sorted directories meets. */
 void frame_finish(struct frame *f);
 
 /* The state of the whole: UNREADABLE or PARTIAL if any coverage entry is; SKIPPED does not count. */
 enum coverage_state frame_coverage_worst(const struct frame *f);
 const char *coverage_state_name(enum coverage_state state);
 bool coverage_state_parse(const char *name, enum coverage_state *out);
+
+/* Order of paths: bytes, with '/' below all others, so that what is in a folder follows it directly. */
+int frame_path_compare(const char *a, const char *b);
 
 /* Files, in the order added. The record given to func is valid during the call; false ends. */
 typedef bool (*frame_file_func)(const struct frame_file *file, void *user);
@@ -223,9 +232,13 @@ uint64_t frame_files_count(const struct frame_files *files);
  * Between inspector and program: u8 kind, le32 length, then the fields in table order. Hostile on
  * the reading side: a broken inspector can only produce a broken frame. */
 
-/* Appends one record, header included. */
-void frame_wire_append(GByteArray *out, enum frame_kind kind, const void *record);
-/* Decodes the fields of one record (without header) into a struct of frame_kinds[kind].size.
- * Strings are allocated in the arena. */
+/* Bytes of the header: u8 kind, le32 length of what follows. */
+#define FRAME_WIRE_HEADER 5
+
+/* Appends one record, header included. ASSAY_ERROR_LIMIT above LIMIT_FRAME_RECORD: then nothing is
+ * appended. */
+bool frame_wire_append(GByteArray *out, enum frame_kind kind, const void *record, GError **error);
+/* Decodes the fields of one record (without header; the cursor spans exactly them) into a struct of
+ * frame_kinds[kind].size. Strings are allocated in the arena; arena_clear() it between records. */
 bool frame_wire_decode(enum frame_kind kind, struct cursor *c, struct arena *a, void *record,
                        GError **error);
