@@ -4,6 +4,10 @@
 #pragma once
 
 #define LIMIT_BACKING_DEPTH      64           /* images in a backing chain */
+#define LIMIT_IMAGE_HEADER       (64u << 10)  /* header of a disk image with its extensions */
+#define LIMIT_SNAPSHOTS          65536u       /* internal snapshots of a disk image */
+#define LIMIT_SNAPSHOT_TABLE     (64u << 20)
+#define LIMIT_SNAPSHOT_EXTRA     1024         /* extra data of one snapshot */
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */
 #define LIMIT_LVM_METADATA       (16u << 20)  /* one copy of LVM text metadata */

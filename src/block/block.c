@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "block/formats.h"
 
 void *block_alloc(size_t struct_size, const struct block_driver *drv, const char *name,
                   uint64_t size)
@@ -19,6 +20,39 @@ void *block_alloc(size_t struct_size, const struct block_driver *drv, const char
     return b;
 }
 
+static void note_free(void *data)
+{
+    struct block_note *note = data;
+    g_free(note->text);
+    g_free(note);
+}
+
+static void note_add(struct block *b, bool doubtful, char *text)
+{
+    struct block_note *note = g_new0(struct block_note, 1);
+    if (b->notes == NULL)
+        b->notes = g_ptr_array_new_with_free_func(note_free);
+    note->doubtful = doubtful;
+    note->text = text;
+    g_ptr_array_add(b->notes, note);
+}
+
+void block_note(struct block *b, bool doubtful, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note_add(b, doubtful, g_strdup_vprintf(format, args));
+    va_end(args);
+}
+
+void block_note_all(struct block *b, const struct block *from)
+{
+    for (guint i = 0; from->notes != NULL && i < from->notes->len; i++) {
+        const struct block_note *note = g_ptr_array_index(from->notes, i);
+        note_add(b, note->doubtful, g_strdup(note->text));
+    }
+}
+
 struct block *block_ref(struct block *b)
 {
     g_atomic_int_inc(&b->refs);
@@ -31,6 +65,8 @@ void block_unref(struct block *b)
         return;
     if (b->drv->close != NULL)
         b->drv->close(b);
+    if (b->notes != NULL)
+        g_ptr_array_unref(b->notes);
     g_free(b->name);
     g_free(b);
 }
@@ -65,7 +101,8 @@ bool block_extent_at(struct block *b, uint64_t off, struct block_extent *out, GE
 }
 
 const struct block_format *const block_formats[] = {
-    NULL,
+    &qcow2_format, &luks_format, &parallels_format, &qed_format, &vdi_format,
+    &vhd_format,   &vhdx_format, &vmdk_format,      NULL,
 };
 
 static const struct block_format *format_by_name(const char *name)
@@ -84,7 +121,7 @@ struct block *block_image_open(struct block *file, const struct block_image_opti
     const struct block_format *format = NULL;
     if (options == NULL)
         options = &defaults;
-    if (options->depth > LIMIT_BACKING_DEPTH) {
+    if (options->depth >= LIMIT_BACKING_DEPTH) {
         fail_limit(error, "%s: backing chain is deeper than %d images", file->name,
                    LIMIT_BACKING_DEPTH);
         return NULL;
@@ -102,6 +139,11 @@ struct block *block_image_open(struct block *file, const struct block_image_opti
             fail_unsupported(error, "%s: unknown image format '%s'", file->name, options->format);
             return NULL;
         }
+    }
+    if (format != NULL && format->open == NULL) {
+        fail_unsupported(error, "%s: is a %s, which is not read yet", file->name,
+                         format->description);
+        return NULL;
     }
     if (format != NULL)
         return format->open(file, options, error);

@@ -34,6 +34,12 @@ struct block_driver {
     void (*close)(struct block *b);
 };
 
+/* What a report must say about a block besides its bytes. */
+struct block_note {
+    bool doubtful; /* the bytes may be wrong (an image marked corrupt), not merely noteworthy */
+    char *text;    /* one line that names the image */
+};
+
 /* First member of every driver's own struct. Allocated by block_alloc(). */
 struct block {
     const struct block_driver *drv;
@@ -41,12 +47,18 @@ struct block {
     uint64_t size;        /* bytes */
     uint32_t sector_size; /* logical sector, 512 unless known otherwise */
     gint refs;
+    GPtrArray *notes; /* struct block_note *, those of backing images included; NULL: none.
+                         Constant once the block has been returned by its maker */
 };
 
 /* For drivers: a zeroed struct of struct_size bytes which begins with a struct block, one
  * reference. name is copied. */
 void *block_alloc(size_t struct_size, const struct block_driver *drv, const char *name,
                   uint64_t size);
+/* For drivers, while the block is being made. */
+void block_note(struct block *b, bool doubtful, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Repeats the notes of a block that b is made from. */
+void block_note_all(struct block *b, const struct block *from);
 struct block *block_ref(struct block *b);
 /* Accepts NULL. */
 void block_unref(struct block *b);
@@ -85,7 +97,11 @@ struct block *block_overlay_new(struct block *under, uint32_t unit, const char *
 /* Puts unit bytes over the block at index*unit. Only before the overlay is shared between threads.
  * ASSAY_ERROR_LIMIT past LIMIT_JOURNAL_OVERLAY. */
 bool block_overlay_put(struct block *overlay, uint64_t index, const void *bytes, GError **error);
-/* A server's export over an already connected socket; takes the descriptor. export may be "". */
+/* A fixed amount of memory in front of a block that is slow to reach, with reading ahead. */
+struct block *block_cache_new(struct block *under, const char *name);
+/* A server's export over an already connected socket; takes the descriptor, also on failure.
+ * export_name may be "". Comes with a cache in front. ASSAY_ERROR_IO names the export when the
+ * server refuses, goes away or does not answer for NBD_TIMEOUT_SECONDS (nbd.c). */
 struct block *block_nbd_new(int fd, const char *export_name, const char *name, GError **error);
 
 /* Bytes that raw and nbd blocks have read from the host since the process began. */
@@ -106,7 +122,8 @@ struct block_image_options {
     const char *format;   /* "raw", "qcow2"; NULL: by content */
     const char *snapshot; /* internal snapshot by name or id; NULL: the active state */
     const struct block_references *references; /* NULL: nothing may be opened */
-    unsigned depth;       /* how many images lead here; callers outside block/ leave 0 */
+    unsigned depth;              /* how many images lead here; callers outside block/ leave 0 */
+    struct image_memory *memory; /* shared by a chain; callers outside block/ leave NULL */
 };
 
 struct block_format {
@@ -114,7 +131,7 @@ struct block_format {
     const char *description;
     /* The first bytes (up to 1024) of the file look like this format. */
     bool (*probe)(const uint8_t *head, size_t len);
-    /* A new block over file, which it references. */
+    /* A new block over file, which it references. NULL: known, but not read yet. */
     struct block *(*open)(struct block *file, const struct block_image_options *options,
                           GError **error);
 };
