@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "block/formats.h"
 
 void *block_alloc(size_t struct_size, const struct block_driver *drv, const char *name,
@@ -136,7 +137,8 @@ struct block *block_image_open(struct block *file, const struct block_image_opti
     } else if (!g_str_equal(options->format, "raw")) {
         format = format_by_name(options->format);
         if (format == NULL) {
-            fail_unsupported(error, "%s: unknown image format '%s'", file->name, options->format);
+            g_autofree char *shown = text_safe(options->format);
+            fail_unsupported(error, "%s: unknown image format '%s'", file->name, shown);
             return NULL;
         }
     }
