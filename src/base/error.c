@@ -4,6 +4,7 @@
 
 G_DEFINE_QUARK(assay-error-quark, assay_error)
 
+G_GNUC_PRINTF(4, 0)
 static bool fail_va(GError **error, int code, const char *suffix, const char *format, va_list args)
 {
     if (error == NULL)

@@ -6,9 +6,9 @@ static void test_reads_both_byte_orders(void)
 {
     const uint8_t bytes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
     struct cursor c = cursor_of(bytes, sizeof bytes);
-    uint16_t le16;
-    uint32_t be32;
-    uint8_t u8;
+    uint16_t le16 = 0;
+    uint32_t be32 = 0;
+    uint8_t u8 = 0;
     g_assert_true(rd_le16(&c, &le16) && rd_be32(&c, &be32) && rd_u8(&c, &u8));
     g_assert_cmphex(le16, ==, 0x0201);
     g_assert_cmphex(be32, ==, 0x03040506);
