@@ -184,9 +184,12 @@ static bool negotiate(struct nbd *n, int given_fd, const char *export_name, GErr
     autoclose int fd = given_fd;
     const char *doing = "connecting to the export";
     gint64 deadline = deadline_new();
+    /* The cache asks for whole lines; whether the last, shorter one may be read, the server says.
+     */
     if (nbd_set_export_name(n->handle, export_name) < 0 ||
         nbd_add_meta_context(n->handle, LIBNBD_CONTEXT_BASE_ALLOCATION) < 0 ||
-        nbd_set_full_info(n->handle, true) < 0)
+        nbd_set_full_info(n->handle, true) < 0 ||
+        nbd_set_strict_mode(n->handle, nbd_get_strict_mode(n->handle) & ~LIBNBD_STRICT_ALIGN) < 0)
         return fail_nbd(n, error, doing);
     if (nbd_aio_connect_socket(n->handle, take_fd(&fd)) < 0)
         return fail_nbd(n, error, doing);
