@@ -38,6 +38,13 @@ bool jw_finish(struct json_writer *w, GError **error)
     return w->failed ? fail_errno(error, w->error_number, "writing JSON") : true;
 }
 
+bool jw_set_compact(struct json_writer *w, bool compact)
+{
+    bool before = w->compact;
+    w->compact = compact;
+    return before;
+}
+
 static void jw_newline(struct json_writer *w)
 {
     if (w->compact)

@@ -31,6 +31,9 @@ void jw_init(struct json_writer *w, FILE *file, bool compact);
 /* Ends the document with a newline, flushes, frees. False when any write failed. */
 bool jw_finish(struct json_writer *w, GError **error);
 
+/* Switches between one line and indentation from here on; returns what it was. */
+bool jw_set_compact(struct json_writer *w, bool compact);
+
 /* key: NULL inside an array and for the top value. */
 void jw_object_begin(struct json_writer *w, const char *key);
 void jw_object_end(struct json_writer *w);

@@ -16,6 +16,7 @@ struct segment {
 struct frame_files {
     GPtrArray *segments;
     uint64_t count, memory;
+    bool unsorted;
     GString *last;       /* path of the last record added */
     GByteArray *scratch; /* one encoded record */
 };
@@ -97,6 +98,7 @@ bool frame_files_add(struct frame_files *files, const struct frame_file *file, u
     }
     memcpy(s->data + s->used, files->scratch->data, files->scratch->len);
     s->used += files->scratch->len;
+    files->unsorted |= frame_path_compare(files->last->str, file->path) > 0;
     g_string_assign(files->last, file->path);
     files->count++;
     return true;
@@ -152,4 +154,83 @@ bool frame_files_each(const struct frame_files *files, frame_file_func func, voi
     } while (ok && more && func(&file, user));
     files_walk_done(&w);
     return ok;
+}
+
+/* --- sorting ------------------------------------------------------------------------------------
+ */
+
+/* Where one record lies in the old store. Its path is rebuilt from the one before it, so paths are
+ * kept beside. */
+struct place {
+    char *path;
+    size_t segment, pos;
+    size_t index; /* keeps equal paths in their order */
+};
+
+static gint compare_places(gconstpointer a, gconstpointer b)
+{
+    const struct place *x = a, *y = b;
+    int order = frame_path_compare(x->path, y->path);
+    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static bool place_read(const struct frame_files *files, const struct place *p, struct arena *a,
+                       struct frame_file *file)
+{
+    const struct segment *s = g_ptr_array_index(files->segments, p->segment);
+    struct cursor c = cursor_of(s->data, s->used);
+    uint64_t shared;
+    arena_clear(a);
+    if (!cursor_seek(&c, p->pos) || !wire_get_u64(&c, &shared) ||
+        !wire_get_fields(FRAME_FILE, &c, a, file, NULL))
+        return false;
+    file->path = p->path;
+    return true;
+}
+
+static GArray *places_of(const struct frame_files *files, GStringChunk *paths)
+{
+    GArray *places = g_array_new(FALSE, FALSE, sizeof(struct place));
+    struct files_walk w;
+    struct frame_file file;
+    bool more;
+    files_walk_init(&w, files);
+    for (;;) {
+        size_t pos = w.cursor.pos, segment = w.segment;
+        bool fresh = cursor_left(&w.cursor) == 0;
+        if (!files_walk_next(&w, &file, &more, NULL) || !more)
+            break;
+        struct place p = { .path = g_string_chunk_insert(paths, file.path),
+                           .segment = (fresh ? w.segment : segment) - 1,
+                           .pos = fresh ? 0 : pos,
+                           .index = places->len };
+        g_array_append_val(places, p);
+    }
+    files_walk_done(&w);
+    return places;
+}
+
+void frame_files_sort(struct frame_files *files)
+{
+    if (files == NULL || !files->unsorted)
+        return;
+    GStringChunk *paths = g_string_chunk_new(1 << 16);
+    GArray *places = places_of(files, paths);
+    struct frame_files *sorted = frame_files_new();
+    struct arena *a = arena_new(8 * LIMIT_FRAME_RECORD);
+    struct frame_file file;
+    bool ok = places->len == files->count;
+    g_array_sort(places, compare_places);
+    for (guint i = 0; i < places->len && ok; i++)
+        ok = place_read(files, &g_array_index(places, struct place, i), a, &file) &&
+             frame_files_add(sorted, &file, UINT64_MAX, NULL);
+    arena_free(a);
+    g_array_free(places, TRUE);
+    g_string_chunk_free(paths);
+    if (ok) {
+        struct frame_files old = *files;
+        *files = *sorted;
+        *sorted = old;
+    }
+    frame_files_free(sorted);
 }

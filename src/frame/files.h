@@ -11,6 +11,10 @@ uint64_t frame_files_memory(const struct frame_files *files);
 bool frame_files_add(struct frame_files *files, const struct frame_file *file, uint64_t max,
                      GError **error);
 
+/* In order of path. Does nothing when they were added so; leaves them as they are when the system
+ * has no memory for a second copy. */
+void frame_files_sort(struct frame_files *files);
+
 /* Walks one step at a time; for merging two lists. */
 struct files_walk {
     const struct frame_files *files;

@@ -246,6 +246,7 @@ void frame_finish(struct frame *f)
             if (s->records[k] != NULL)
                 sort_records(s->records[k], (enum frame_kind)k);
         }
+        frame_files_sort(s->files);
     }
 }
 

@@ -210,8 +210,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(frame, frame_free)
  * version of deb and apk packages are filled in when NULL. ASSAY_ERROR_LIMIT at
  * LIMIT_FRAME_MEMORY and when there are too many systems, packages or users. */
 bool frame_add(struct frame *f, enum frame_kind kind, const void *record, GError **error);
-/* Sorts everything except files. Call once, at the end. Whoever walks adds files in order of path:
- * as frame_path_compare() orders, which is what a walk through sorted directories meets. */
+/* Sorts everything. Call once, at the end. Files added in the order of frame_path_compare(), which
+ * is what a walk through sorted directories meets, cost nothing here; others a copy of them all. */
 void frame_finish(struct frame *f);
 
 /* The state of the whole: UNREADABLE or PARTIAL if any coverage entry is; SKIPPED does not count. */

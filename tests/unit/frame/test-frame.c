@@ -150,6 +150,39 @@ static void test_files_come_back_in_order_and_whole(void)
     g_ptr_array_free(e.files, TRUE);
 }
 
+static bool check_order(const struct frame_file *file, void *user)
+{
+    struct expectation *e = user;
+    if (e->next > 0)
+        g_assert_cmpint(frame_path_compare(g_ptr_array_index(e->files, e->next - 1), file->path),
+                        <=, 0);
+    g_ptr_array_add(e->files, g_strdup(file->path));
+    g_autofree char *linked = g_strdup_printf("to %s", file->path);
+    g_assert_cmpstr(file->target, ==, linked);
+    e->next++;
+    return true;
+}
+
+static void test_files_added_in_any_order_end_sorted(void)
+{
+    g_autoptr(GRand) r = g_rand_new_with_seed(3);
+    g_autoptr(frame) f = frame_new("t");
+    add(f, FRAME_OS, &(struct frame_os){ .root = "disk0" });
+    for (unsigned i = 0; i < 30000; i++) {
+        g_autofree char *path = g_strdup_printf("/%x/%x/%x", g_rand_int(r) % 40, g_rand_int(r) % 40,
+                                                g_rand_int(r) % 400);
+        g_autofree char *target = g_strdup_printf("to %s", path);
+        add(f, FRAME_FILE,
+            &(struct frame_file){ .path = path, .type = "symlink", .target = target });
+    }
+    frame_finish(f);
+    const struct frame_system *s = g_ptr_array_index(f->systems, 0);
+    struct expectation e = { .files = g_ptr_array_new_with_free_func(g_free) };
+    g_assert_true(frame_files_each(s->files, check_order, &e, NULL));
+    g_assert_cmpuint(e.next, ==, 30000);
+    g_ptr_array_free(e.files, TRUE);
+}
+
 static void test_a_hashed_file_costs_less_than_150_bytes(void)
 {
     g_autoptr(frame) f = frame_new("t");
@@ -234,6 +267,8 @@ int main(int argc, char **argv)
     g_test_add_func("/frame/state names go both ways", test_state_names_go_both_ways);
     g_test_add_func("/frame/files/come back in order and whole",
                     test_files_come_back_in_order_and_whole);
+    g_test_add_func("/frame/files/added in any order they end sorted",
+                    test_files_added_in_any_order_end_sorted);
     g_test_add_func("/frame/files/a hashed file costs less than 150 bytes",
                     test_a_hashed_file_costs_less_than_150_bytes);
     g_test_add_func("/frame/files/a full store is a limit", test_a_full_store_of_files_is_a_limit);
