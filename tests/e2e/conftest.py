@@ -1,0 +1,85 @@
+"""What all end-to-end tests share: the program under test, and makers of disk images."""
+import os
+import pathlib
+import random
+import subprocess
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# Longer than any command of these tests takes: what reaches it hangs.
+TIMEOUT = 120
+
+
+def run(*command, **options):
+    """A tool of the test itself, which has to work. Returns its output."""
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=TIMEOUT, **options)
+    assert done.returncode == 0, f"{command}: {done.stderr.decode(errors='replace')}"
+    return done.stdout
+
+
+class Assay:
+    """The program under test."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __call__(self, *arguments, **options):
+        return subprocess.run([self.path, *map(str, arguments)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                              timeout=TIMEOUT, **options)
+
+    def output(self, *arguments, **options):
+        done = self(*arguments, **options)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return done.stdout
+
+    def refusal(self, *arguments, **options):
+        """The one line that says why it did not work."""
+        done = self(*arguments, **options)
+        text = done.stderr.decode(errors="replace")
+        assert done.returncode in (2, 3), text
+        assert len(text.splitlines()) == 1, text
+        return text
+
+
+@pytest.fixture(scope="session")
+def assay():
+    return Assay(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"))
+
+
+@pytest.fixture(scope="session")
+def patterns(tmp_path_factory):
+    """Files of varied bytes for `write -s` of qemu-io: part noise, part compressible."""
+    folder = tmp_path_factory.mktemp("patterns")
+    noise = random.Random(1)
+    for i in range(4):
+        piece = noise.randbytes(701 + 100 * i) + bytes(900)
+        (folder / str(i)).write_bytes(piece * 1200)
+    return folder
+
+
+def qemu_io(image, commands, image_format="qcow2"):
+    run("qemu-io", "-f", image_format, image, input=("\n".join(commands) + "\nq\n").encode())
+
+
+def random_writes(rng, patterns, size, cluster, count=50, compressed=False):
+    """Commands for qemu-io: data, zeros with and without unmapping, discards; whole and part
+    clusters. Compressed writes come first, and each to a place of its own: qemu does not write
+    them over others."""
+    commands = []
+    if compressed:
+        clusters = range(size // cluster)
+        for i in sorted(rng.sample(clusters, min(len(clusters) // 2, 40))):
+            commands.append(f"write -c -s {patterns}/{rng.randrange(4)} {i * cluster} {cluster}")
+    lengths = [512, 1000, 4096, 70000, 150000, cluster // 2, cluster, 3 * cluster]
+    for _ in range(count):
+        length = min(rng.choice(lengths), 1 << 20)
+        offset = rng.randrange(0, size - length)
+        commands.append(rng.choice([f"write -s {patterns}/{rng.randrange(4)} {offset} {length}",
+                                    f"write -s {patterns}/{rng.randrange(4)} {offset} {length}",
+                                    f"write -z {offset} {length}",
+                                    f"write -z -u {offset} {length}",
+                                    f"discard {offset} {length}"]))
+    return commands
