@@ -22,12 +22,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(advisory_db, advisory_db_close)
 char *advisory_db_default_path(void);
 
 struct advisory_feed {
-    const char *name;     /* "debian-osv", "kev"... */
-    const char *source;   /* file or URL it came from */
+    const char *name;   /* "debian-osv", "kev"... */
+    const char *source; /* file or URL it came from */
     uint64_t records, malformed;
-    int64_t data_date;    /* newest modification inside, Unix seconds; 0 unknown */
-    int64_t imported;     /* Unix seconds */
-    const char *sha256;   /* of the source as read */
+    int64_t data_date;  /* newest modification inside, Unix seconds; 0 unknown */
+    int64_t imported;   /* Unix seconds */
+    const char *sha256; /* of the source as read */
 };
 /* Feeds in the database, sorted by name; valid while the database is open. */
 const GPtrArray *advisory_db_feeds(struct advisory_db *db);
@@ -37,13 +37,15 @@ const GPtrArray *advisory_db_feeds(struct advisory_db *db);
 struct match_options {
     const char *severity_source; /* prefer this source ("vendor" is the default, "nvd", "cvss") */
     int64_t now;                 /* Unix seconds, for ages, expiry and end of life */
+    bool ubuntu_pro;             /* judge by Ubuntu Pro's advisories even if no package shows it */
 };
 
-/* Matches every package of every system. Adds findings (struct finding *, allocated in arena) and
- * coverage (struct frame_coverage *): a system for which the database holds no advisories is
+/* Matches every package of every system. Adds findings (struct finding *, allocated in arena; their
+ * texts belong to the database, which must stay open) and coverage (struct frame_coverage *): the
+ * advisories used are READ, a system for which the database holds no advisories is
  * UNREADABLE ("no advisories for Debian 12 in the database"), a release past its end of life is
- * PARTIAL, packages that came from elsewhere are SKIPPED by name. Findings are sorted: system,
- * package, worst first, id. */
+ * PARTIAL, packages that came from elsewhere are SKIPPED by name. Findings are in the frame's order
+ * of systems and packages, worst first, then id. */
 bool advisory_match(struct advisory_db *db, const struct frame *f,
                     const struct match_options *options, struct arena *arena, GPtrArray *findings,
                     GPtrArray *coverage, GError **error);

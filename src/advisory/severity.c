@@ -31,11 +31,16 @@ enum severity severity_of_word(const char *word)
         const char *word;
         enum severity severity;
     } words[] = {
-        { "negligible", SEVERITY_NEGLIGIBLE }, { "unimportant", SEVERITY_NEGLIGIBLE },
-        { "none", SEVERITY_NEGLIGIBLE },       { "low", SEVERITY_LOW },
-        { "minor", SEVERITY_LOW },             { "medium", SEVERITY_MEDIUM },
-        { "moderate", SEVERITY_MEDIUM },       { "high", SEVERITY_HIGH },
-        { "important", SEVERITY_HIGH },        { "major", SEVERITY_HIGH },
+        { "negligible", SEVERITY_NEGLIGIBLE },
+        { "unimportant", SEVERITY_NEGLIGIBLE },
+        { "none", SEVERITY_NEGLIGIBLE },
+        { "low", SEVERITY_LOW },
+        { "minor", SEVERITY_LOW },
+        { "medium", SEVERITY_MEDIUM },
+        { "moderate", SEVERITY_MEDIUM },
+        { "high", SEVERITY_HIGH },
+        { "important", SEVERITY_HIGH },
+        { "major", SEVERITY_HIGH },
         { "critical", SEVERITY_CRITICAL },
     };
     for (size_t i = 0; word != NULL && i < G_N_ELEMENTS(words); i++)

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 
 enum version_scheme {
-    VERSION_DPKG,   /* deb-version(7) */
-    VERSION_RPM,    /* rpmvercmp with epoch and release */
+    VERSION_DPKG, /* deb-version(7) */
+    VERSION_RPM,  /* rpmvercmp with epoch and release */
     VERSION_APK,
     VERSION_PACMAN, /* vercmp(8) */
     VERSION_SCHEME_COUNT

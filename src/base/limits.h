@@ -29,3 +29,11 @@
 #define LIMIT_FRAME_JSON         (4095u << 20) /* a frame read from a file */
 #define LIMIT_FRAME_JSON_RECORD  (8u << 20)   /* one record of it */
 #define LIMIT_ADVISORY_RECORD    (64u << 20)  /* one record of a feed (Red Hat kernel errata are large) */
+#define LIMIT_FEED_HEAD          (256u << 10) /* bytes of a stream looked at to tell what it is */
+#define LIMIT_FEED_FIELD         4096u        /* a package name, a version, an id in a feed */
+#define LIMIT_FEED_TITLE         160u         /* bytes kept of what an advisory says */
+#define LIMIT_FEED_STATEMENTS    4000000u     /* of one record */
+#define LIMIT_FEED_STRINGS       8000000u     /* distinct versions of one feed */
+#define LIMIT_FEED_NESTING       3            /* an archive in an archive ... */
+#define LIMIT_FEED_BYTES         (64ull << 30) /* unpacked, of one path given to import */
+#define LIMIT_FEEDS              4096u        /* in one database */

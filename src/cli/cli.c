@@ -11,6 +11,8 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
+    &command_db_import,
+    &command_db_status,
     &command_version,
     &command_help,
     NULL,

@@ -2,5 +2,7 @@
 #pragma once
 #include "cli/cli.h"
 
+extern const struct cli_command command_db_import;
+extern const struct cli_command command_db_status;
 extern const struct cli_command command_help;
 extern const struct cli_command command_version;

@@ -1,0 +1,27 @@
+/* Judging one package: what the feeds' statements about it come to. */
+#pragma once
+#include "advisory/db.h"
+#include "advisory/target.h"
+
+/* Findings about one package, without system and package, worst first. Owned by the memo. */
+struct judgement {
+    struct finding *findings;
+    unsigned count;
+};
+
+struct judge {
+    struct advisory_db *db;
+    const struct target *target;
+    const struct match_options *options;
+    bool pro; /* the system has Ubuntu Pro */
+};
+
+/* *out gets memory from g_malloc(); texts live as long as the database is open. */
+bool judge_package(const struct judge *j, const struct frame_package *p, struct judgement *out,
+                   GError **error);
+
+/* Severity, score, title, dates and links of a finding whose CVE is given (rate.c). */
+bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated, struct finding *out,
+                  GError **error);
+/* Worst first: exploited, severity, score, state, then id. For sorting arrays of findings. */
+int finding_compare(const void *a, const void *b);

@@ -1,0 +1,13 @@
+/* What the db commands and those that match share. */
+#pragma once
+#include <glib.h>
+
+#include "advisory/database.h"
+
+/* --db PATH, for commands that read or write the advisory database. */
+extern const GOptionEntry cli_database_options[];
+
+/* What was given by --db, or the default. g_free(). */
+char *cli_database_path(void);
+/* Opens it; NULL with *error set, which says how to make one when there is none. */
+struct advisory_db *cli_database_open(GError **error);
