@@ -12,8 +12,12 @@ static const GOptionEntry entries[] = {
 static enum cli_status version_run(int argc, char **argv)
 {
     (void)printf("assay %s\n", ASSAY_VERSION);
-    if (features)
-        (void)printf("%cnbd   nbd:// and nbd+unix:// targets (libnbd)\n", HAVE_NBD ? '+' : '-');
+    if (features) {
+        (void)printf("%clibdeflate   faster reading of zlib-compressed images\n",
+                     HAVE_LIBDEFLATE ? '+' : '-');
+        (void)printf("%cnbd          nbd:// and nbd+unix:// targets (libnbd)\n",
+                     HAVE_NBD ? '+' : '-');
+    }
     return CLI_OK;
 }
 
