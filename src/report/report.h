@@ -39,15 +39,20 @@ struct report_format {
 extern const struct report_format *const report_formats[];
 const struct report_format *report_format_find(const char *name);
 
+/* Takes the frame. Coverage begins as the frame's, now as the time it was made. */
 struct report *report_new(struct frame *f);
 void report_free(struct report *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(report, report_free)
 
-/* Counts for the summary line ("359 packages, 8 vulnerable, 10 advisories"). */
+/* Counts for the summary line ("359 packages, 8 vulnerable, 10 advisories"). An advisory that is
+ * found in several packages counts once, with its worst severity. */
 struct report_summary {
-    uint64_t systems, packages, vulnerable_packages, findings, fixable, suppressed;
-    uint64_t known_exploited;
-    uint64_t by_severity[SEVERITY_COUNT];
+    uint64_t systems, packages, vulnerable_packages;
+    uint64_t findings;   /* pairs of package and advisory that are shown */
+    uint64_t advisories; /* of them, by id */
+    uint64_t fixable, known_exploited, by_severity[SEVERITY_COUNT]; /* of advisories */
+    uint64_t suppressed; /* findings; counted whether or not they are shown */
+    uint64_t hidden;     /* findings below min_severity, not suppressed */
 };
 void report_summarize(const struct report *r, const struct report_options *options,
                       struct report_summary *out);
