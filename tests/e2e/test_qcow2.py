@@ -119,6 +119,14 @@ def test_an_external_data_file(assay, patterns, tmp_path, raw_external, cluster,
     assert_same(assay.output("cat", "--disk", image), expected)
 
 
+def test_an_external_data_file_over_a_backing_file(assay, patterns, tmp_path):
+    (tmp_path / "base.raw").write_bytes(random.Random(6).randbytes(SMALL // 2 // 512 * 512))
+    image = tmp_path / "disk.qcow2"
+    create(image, SMALL, ("base.raw", "raw"), data_file=tmp_path / "disk.data", cluster_size=4096)
+    qemu_io(image, random_writes(random.Random(7), patterns, SMALL, 4096))
+    assert_same(assay.output("cat", "--disk", image), truth(image, tmp_path))
+
+
 def test_a_snapshot_of_another_size(assay, patterns, tmp_path):
     image, copy = tmp_path / "disk.qcow2", tmp_path / "copy.qcow2"
     create(image, SMALL, cluster_size=4096)
@@ -151,7 +159,6 @@ def test_backing_files_are_found_from_the_file_that_names_them(assay, tmp_path):
     create(tmp_path / "below/deeper/middle.qcow2", "1M", ("../../base.raw", "raw"))
     create(tmp_path / "disk.qcow2", "1M", ("below/deeper/middle.qcow2", "qcow2"))
     assert_same(assay.output("cat", "--disk", tmp_path / "disk.qcow2"), base)
-    os.chdir("/")
     assert_same(assay.output("cat", "--disk", "disk.qcow2", cwd=tmp_path), base)
 
 
@@ -190,8 +197,9 @@ def patch(image, offset, layout, value):
 @pytest.mark.parametrize("method,name", [("aes", "AES"), ("luks", "LUKS")])
 def test_an_encrypted_image_is_refused(assay, tmp_path, method, name):
     image = tmp_path / "disk.qcow2"
+    fast = ",encrypt.iter-time=10" if method == "luks" else ""
     run("qemu-img", "create", "-q", "-f", "qcow2", "--object", "secret,id=key,data=abc",
-        "-o", f"encrypt.format={method},encrypt.key-secret=key", image, "1M")
+        "-o", f"encrypt.format={method},encrypt.key-secret=key{fast}", image, "1M")
     assert f"encrypted ({name})" in assay.refusal("cat", "--disk", image)
 
 
