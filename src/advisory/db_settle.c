@@ -232,7 +232,7 @@ static void describe_sources(const struct stage_feed *f, char **source, char **s
                                     f->sources->len - 1);
 }
 
-static bool settle_feeds(struct db_writer *w, int64_t now, GError **error)
+static bool settle_feeds(struct db_writer *w, GError **error)
 {
     autofinalize sqlite3_stmt *s =
         db_prepare(w->sql, w->work_path, "INSERT INTO feed VALUES(?1,?2,?3,?4,?5,?6,?7,?8)", error);
@@ -250,9 +250,8 @@ static bool settle_feeds(struct db_writer *w, int64_t now, GError **error)
         (void)sqlite3_bind_text(s, 4, sha256, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(s, 5, (int64_t)f->records);
         (void)sqlite3_bind_int64(s, 6, (int64_t)f->malformed);
-        /* A date in the future is a mistake of the feed. */
-        (void)sqlite3_bind_int64(s, 7, MIN(f->data_date, now));
-        (void)sqlite3_bind_int64(s, 8, now);
+        (void)sqlite3_bind_int64(s, 7, f->data_date != 0 ? f->data_date : f->source_date);
+        (void)sqlite3_bind_int64(s, 8, w->now);
         if (sqlite3_step(s) != SQLITE_DONE)
             return db_fail(w->sql, w->work_path, error);
         (void)sqlite3_reset(s);
@@ -281,10 +280,10 @@ static bool copy_old(struct db_writer *w, GError **error)
                    error);
 }
 
-bool settle(struct db_writer *w, int64_t now, GError **error)
+bool settle(struct db_writer *w, GError **error)
 {
     return list_feeds(w, error) && settle_records(w, error) && settle_affected(w, error) &&
-           settle_names(w, error) && settle_feeds(w, now, error) && copy_old(w, error) &&
+           settle_names(w, error) && settle_feeds(w, error) && copy_old(w, error) &&
            db_exec(w->sql, w->work_path,
                    "DELETE FROM meta WHERE value IS NULL;"
                    "DROP TABLE stage_statement; DROP TABLE stage_record; DROP TABLE stage_feed;",

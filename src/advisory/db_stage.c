@@ -243,7 +243,9 @@ bool db_writer_add(struct db_writer *w, int feed, const struct record *r, GError
     uint32_t cve = 0;
     bool is_cve = cve_parse(r->id, strlen(r->id), &cve);
     f->incoming++;
-    f->data_date = MAX(f->data_date, MAX(r->modified, r->published));
+    int64_t date = MAX(r->modified, r->published);
+    if (date <= w->now) /* a date in the future is a mistake of the feed */
+        f->data_date = MAX(f->data_date, date);
     if (r->epss >= 0 || r->known_exploited) {
         f->records++;
         return !is_cve || add_scores(w, f, r, cve, error);
@@ -254,6 +256,9 @@ bool db_writer_add(struct db_writer *w, int feed, const struct record *r, GError
     if (id >= 0 && f->by_record) {
         if (r->modified < modified)
             return true;
+        /* The same record again, from another repository that holds other packages of it. */
+        if (r->modified == modified && modified != 0 && !r->withdrawn)
+            return stage_statements(w, (unsigned)feed, r, id, error);
         bool counted = g_array_index(w->subjects, uint64_t, id) != SUBJECT_DEAD;
         f->records -= counted;
         if (!drop_record(w, id, error))

@@ -125,11 +125,12 @@ static bool open_work(struct db_writer *w, GError **error)
            db_exec(w->sql, w->work_path, stage_schema_sql, error) && stage_prepare(w, error);
 }
 
-struct db_writer *db_writer_open(const char *path, GError **error)
+struct db_writer *db_writer_open(const char *path, int64_t now, GError **error)
 {
     g_autoptr(db_writer) w = g_new0(struct db_writer, 1);
     g_autofree char *real = realpath(path, NULL); /* a link stays a link */
     w->lock = -1;
+    w->now = now;
     w->path = g_strdup(real != NULL ? real : path);
     w->work_path = g_strdup_printf("%s.work", w->path);
     w->new_path = g_strdup_printf("%s.new", w->path);
@@ -210,9 +211,11 @@ void db_writer_refuse(struct db_writer *w, int feed)
     ((struct stage_feed *)g_ptr_array_index(w->feeds, feed))->refused = true;
 }
 
-void db_writer_source(struct db_writer *w, int feed, const char *source, const char *sha256)
+void db_writer_source(struct db_writer *w, int feed, const char *source, const char *sha256,
+                      int64_t date)
 {
     struct stage_feed *f = g_ptr_array_index(w->feeds, feed);
+    f->source_date = MAX(f->source_date, date);
     if (g_ptr_array_find_with_equal_func(f->sources, source, g_str_equal, NULL))
         return;
     g_ptr_array_add(f->sources, g_strdup(source));
@@ -249,11 +252,11 @@ static bool sync_path(const char *path, int flags, GError **error)
     return true;
 }
 
-bool db_writer_commit(struct db_writer *w, int64_t now, GError **error)
+bool db_writer_commit(struct db_writer *w, GError **error)
 {
     g_autofree char *pragmas = g_strdup_printf("PRAGMA user_version=%d; PRAGMA application_id=%d;",
                                                DB_FORMAT, DB_APPLICATION);
-    if (!settle(w, now, error) || !db_exec(w->sql, w->work_path, pragmas, error) ||
+    if (!settle(w, error) || !db_exec(w->sql, w->work_path, pragmas, error) ||
         !db_exec(w->sql, w->work_path, "COMMIT", error))
         return false;
     stage_done(w);

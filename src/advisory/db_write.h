@@ -14,8 +14,9 @@
 struct db_writer;
 
 /* Fails with ASSAY_ERROR_DENIED while another import writes to the same database. An old database
- * of another format or one that is damaged is an error: remove it first. */
-struct db_writer *db_writer_open(const char *path, GError **error);
+ * of another format or one that is damaged is an error: remove it first. now: Unix seconds, the
+ * time of import; dates of data behind it are not believed. */
+struct db_writer *db_writer_open(const char *path, int64_t now, GError **error);
 /* Gives up and removes the work files unless committed. */
 void db_writer_free(struct db_writer *w);
 typedef struct db_writer db_writer; /* for g_autoptr(db_writer) */
@@ -28,8 +29,10 @@ bool db_writer_add(struct db_writer *w, int feed, const struct record *r, GError
 void db_writer_malformed(struct db_writer *w, int feed);
 /* The feed's new data will not be used; the old stay. */
 void db_writer_refuse(struct db_writer *w, int feed);
-/* Where a feed came from; called for each source of it. sha256: hex. */
-void db_writer_source(struct db_writer *w, int feed, const char *source, const char *sha256);
+/* Where a feed came from; called for each source of it. sha256: hex. date: when the source says its
+ * data are of, for feeds whose records have no dates; Unix seconds, 0 unknown. */
+void db_writer_source(struct db_writer *w, int feed, const char *source, const char *sha256,
+                      int64_t date);
 
 struct db_writer_feed {
     const char *name;
@@ -45,5 +48,5 @@ struct db_writer_feed db_writer_feed_at(const struct db_writer *w, unsigned i);
 /* Remembers a text for `db update`; NULL forgets it. */
 bool db_writer_set_meta(struct db_writer *w, const char *key, const char *value, GError **error);
 
-/* Writes the database. now: Unix seconds, the time of import. */
-bool db_writer_commit(struct db_writer *w, int64_t now, GError **error);
+/* Writes the database. */
+bool db_writer_commit(struct db_writer *w, GError **error);

@@ -11,10 +11,10 @@ struct stage_feed {
     bool by_record, refused;
     uint64_t records; /* that count, those carried over included */
     uint64_t incoming, malformed;
-    int64_t data_date;
-    GHashTable *strings; /* char * -> number from 1; keys in string_chunk */
-    GPtrArray *sources;  /* char *, as given */
-    GPtrArray *digests;  /* char * */
+    int64_t data_date, source_date; /* of the newest record, of the newest source */
+    GHashTable *strings;            /* char * -> number from 1; keys in string_chunk */
+    GPtrArray *sources;             /* char *, as given */
+    GPtrArray *digests;             /* char * */
 };
 
 /* A package of an ecosystem in a feed. */
@@ -27,6 +27,7 @@ struct stage_pair {
 struct db_writer {
     char *path, *work_path, *new_path, *lock_path;
     int lock;
+    int64_t now;
     sqlite3 *sql; /* the work file; the old database is attached as "old" */
     bool has_old;
     int64_t next_feed_id;
@@ -52,4 +53,4 @@ bool stage_statements(struct db_writer *w, unsigned feed, const struct record *r
 /* Brings the records of a feed of the old database into the stage. */
 bool stage_old_feed(struct db_writer *w, unsigned feed, GError **error);
 /* Builds the final tables from stage and old database and drops the stage. */
-bool settle(struct db_writer *w, int64_t now, GError **error);
+bool settle(struct db_writer *w, GError **error);

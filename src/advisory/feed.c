@@ -5,8 +5,11 @@
 #include "base/limits.h"
 
 const struct feed_driver *const feed_drivers[] = {
-    &feed_osv,
-    NULL,
+    &feed_debian_tracker, &feed_secdb,      &feed_kev,
+    &feed_ubuntu_tracker, &feed_amazon,     &feed_arch,
+    &feed_photon,         &feed_cve5,       &feed_osv,
+    &feed_redhat_cve,     &feed_updateinfo, &feed_debian_list,
+    &feed_ubuntu_text,    &feed_epss,       NULL,
 };
 
 const struct feed_driver *feed_driver_find(const char *name)
@@ -29,58 +32,61 @@ const struct feed_driver *feed_driver_detect(const struct feed_head *head)
 
 enum { HEAD_KEYS = 64 }; /* enough to know any feed by */
 
-/* Collects the names of the first object's members, and of the object that is its first member's
- * value, from text that may end anywhere. */
+/* Where skimming is: which of the containers around are objects (bit by depth). */
+struct skim {
+    unsigned depth, base; /* base 1: the objects are elements of a top-level array */
+    uint64_t objects;
+    bool name_next; /* a string here is a member's name */
+};
+
+static bool in_object(const struct skim *s)
+{
+    return s->depth > 0 && s->depth < 64 && (s->objects >> s->depth & 1) != 0;
+}
+
+static void skim_open(struct skim *s, bool object)
+{
+    if (s->depth == 0 && !object)
+        s->base = 1;
+    s->depth++;
+    if (s->depth < 64) {
+        s->objects &= ~((uint64_t)1 << s->depth);
+        s->objects |= (uint64_t)object << s->depth;
+    }
+    s->name_next = object;
+}
+
+/* Keeps the name of a member of the first object, or of the object that is its first member's
+ * value. */
+static void skim_name(struct feed_head *h, const struct skim *s, const char *name, size_t len)
+{
+    GPtrArray *keys = s->depth == s->base + 1                        ? h->keys
+                      : s->depth == s->base + 2 && h->keys->len == 1 ? h->inner
+                                                                     : NULL;
+    if (keys != NULL && keys->len < HEAD_KEYS)
+        g_ptr_array_add(keys, g_strndup(name, len));
+}
+
+/* The text may end anywhere. */
 static void skim_json(struct feed_head *h, const char *p, const char *end)
 {
-    unsigned depth = 0, base = 0;
-    const char *string = NULL;
-    bool name_next = false; /* a string here is a member's name */
+    struct skim s = { 0 };
     for (; p < end; p++) {
-        if (string != NULL) {
-            if (*p == '\\') {
-                p++;
-            } else if (*p == '"') {
-                GPtrArray *keys = depth == base + 1                        ? h->keys
-                                  : depth == base + 2 && h->keys->len == 1 ? h->inner
-                                                                           : NULL;
-                if (name_next && keys != NULL && keys->len < HEAD_KEYS)
-                    g_ptr_array_add(keys, g_strndup(string, (gsize)(p - string)));
-                name_next = false;
-                string = NULL;
-            }
-            continue;
-        }
-        switch (*p) {
-        case '"':
-            string = p + 1;
-            break;
-        case '[':
-            if (depth == 0 && base == 0)
-                base = 1; /* the objects are elements of a top-level array */
-            depth++;
-            name_next = false;
-            break;
-        case '{':
-            depth++;
-            name_next = true;
-            break;
-        case '}':
-        case ']':
-            if (depth <= base + 1)
+        if (*p == '"') {
+            const char *string = ++p;
+            for (; p < end && *p != '"'; p++)
+                p += *p == '\\';
+            if (p < end && s.name_next)
+                skim_name(h, &s, string, (size_t)(p - string));
+            s.name_next = false;
+        } else if (*p == '{' || *p == '[') {
+            skim_open(&s, *p == '{');
+        } else if (*p == '}' || *p == ']') {
+            if (s.depth <= s.base + 1)
                 return;
-            depth--;
-            break;
-        case ',':
-            /* In an array a string is a value, but then its depth is not one that is kept, or it
-             * is the top-level array of strings, which is no feed. */
-            name_next = true;
-            break;
-        case ':':
-            name_next = false;
-            break;
-        default:
-            break;
+            s.depth--;
+        } else if (*p == ',') {
+            s.name_next = in_object(&s);
         }
     }
 }

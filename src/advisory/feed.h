@@ -81,4 +81,17 @@ void feed_head_done(struct feed_head *h);
 /* Who publishes a feed ("debian" for "osv-debian"), the name of its severities. Static string. */
 const char *feed_vendor(const char *feed);
 
+extern const struct feed_driver feed_amazon;
+extern const struct feed_driver feed_arch;
+extern const struct feed_driver feed_cve5;
+extern const struct feed_driver feed_debian_list;
+extern const struct feed_driver feed_debian_tracker;
+extern const struct feed_driver feed_epss;
+extern const struct feed_driver feed_kev;
 extern const struct feed_driver feed_osv;
+extern const struct feed_driver feed_photon;
+extern const struct feed_driver feed_redhat_cve;
+extern const struct feed_driver feed_secdb;
+extern const struct feed_driver feed_ubuntu_text;
+extern const struct feed_driver feed_ubuntu_tracker;
+extern const struct feed_driver feed_updateinfo;

@@ -44,7 +44,8 @@ static bool emit(const struct record *r, void *user, GError **error)
     if (feed < 0)
         return false;
     if (feed != s->feed)
-        db_writer_source(s->import->writer, feed, s->input->source, s->input->sha256);
+        db_writer_source(s->import->writer, feed, s->input->source, s->input->sha256,
+                         s->input->date <= s->import->options->now ? s->input->date : 0);
     s->feed = feed;
     s->import->records++;
     return db_writer_add(s->import->writer, feed, r, error);
@@ -236,7 +237,7 @@ bool advisory_import(const char *db_path, char *const *paths, const struct impor
     g_array_set_clear_func(result->feeds, import_feed_clear);
     if (options->feed != NULL && feed_driver_find(options->feed) == NULL)
         return fail(error, ASSAY_ERROR_INVALID, "%s: no such feed", options->feed);
-    g_autoptr(db_writer) writer = db_writer_open(db_path, error);
+    g_autoptr(db_writer) writer = db_writer_open(db_path, options->now, error);
     if (writer == NULL)
         return false;
     struct import im = { .options = options, .writer = writer };
@@ -245,5 +246,5 @@ bool advisory_import(const char *db_path, char *const *paths, const struct impor
     if (!ok)
         return false;
     refuse_bad_feeds(&im, result);
-    return db_writer_commit(writer, options->now, error);
+    return db_writer_commit(writer, error);
 }

@@ -172,8 +172,14 @@ static bool each_member(struct source *src, struct archive *a, struct input_stre
             raw ? g_strdup(base)
                 : g_strdup_printf("%s: %s", base, member != NULL ? member : "(unnamed)");
         struct reader reader = { .source = src, .archive = a, .held = g_byte_array_new() };
+        /* A file on disk has the time of its copying; only archives keep that of the data. */
         struct input_stream s = {
-            .name = name, .source = src->path, .sha256 = src->sha256, .reader = &reader
+            .name = name,
+            .source = src->path,
+            .sha256 = src->sha256,
+            .date = raw || archive_entry_mtime(entry) < 0 ? 0 : archive_entry_mtime(entry),
+            .reader = &reader,
+
         };
         bool ok = handle_stream(src, &s, depth, error);
         g_byte_array_unref(reader.held);

@@ -50,7 +50,7 @@ static enum cli_status report(const struct import_result *result)
                               f->name, f->malformed, f->malformed + f->incoming);
             continue;
         }
-        (void)printf("%-24s %8" G_GUINT64_FORMAT " records", f->name, f->incoming);
+        (void)printf("%-30s %8" G_GUINT64_FORMAT " records", f->name, f->incoming);
         if (f->records != f->incoming)
             (void)printf(", %" G_GUINT64_FORMAT " in the database", f->records);
         if (f->malformed > 0)

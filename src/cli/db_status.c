@@ -50,8 +50,13 @@ static enum cli_status write_json(const GPtrArray *feeds, const char *path, int6
 static void write_table(const GPtrArray *feeds, const char *path, int64_t now)
 {
     g_autofree char *safe = text_safe(path);
-    (void)printf("%s\n%-24s %9s  %-10s %8s  %-10s  %s\n", safe, "FEED", "RECORDS", "DATA OF", "AGE",
-                 "IMPORTED", "SOURCE");
+    int width = 4;
+    for (guint i = 0; i < feeds->len; i++) {
+        const struct advisory_feed *f = g_ptr_array_index(feeds, i);
+        width = MAX(width, (int)MIN(strlen(f->name), 40u));
+    }
+    (void)printf("%s\n%-*s %9s  %-10s %9s  %-10s  %s\n", safe, width, "FEED", "RECORDS", "DATA OF",
+                 "AGE", "IMPORTED", "SOURCE");
     for (guint i = 0; i < feeds->len; i++) {
         const struct advisory_feed *f = g_ptr_array_index(feeds, i);
         g_autofree char *date = f->data_date > 0 ? text_time(f->data_date) : g_strdup("unknown");
@@ -61,8 +66,8 @@ static void write_table(const GPtrArray *feeds, const char *path, int64_t now)
             f->data_date > 0
                 ? g_strdup_printf("%" PRId64 " days", MAX(now - f->data_date, 0) / 86400)
                 : g_strdup("");
-        (void)printf("%-24s %9" PRIu64 "  %-10.10s %8s  %.10s  %s\n", name, f->records, date, age,
-                     imported, source);
+        (void)printf("%-*s %9" PRIu64 "  %-10.10s %9s  %.10s  %s\n", width, name, f->records, date,
+                     age, imported, source);
     }
 }
 
