@@ -12,7 +12,7 @@
 void jw_init(struct json_writer *w, FILE *file, bool compact)
 {
     *w = (struct json_writer){ .file = file, .first = true, .compact = compact };
-    w->buffer = g_string_sized_new(FLUSH_AT + 4096);
+    w->buffer = g_string_sized_new(file != NULL ? FLUSH_AT + 4096 : 256);
 }
 
 static void jw_flush(struct json_writer *w)
@@ -36,6 +36,13 @@ bool jw_finish(struct json_writer *w, GError **error)
     g_string_free(w->buffer, TRUE);
     w->buffer = NULL;
     return w->failed ? fail_errno(error, w->error_number, "writing JSON") : true;
+}
+
+GString *jw_take(struct json_writer *w)
+{
+    GString *text = w->buffer;
+    jw_init(w, NULL, w->compact);
+    return text;
 }
 
 bool jw_set_compact(struct json_writer *w, bool compact)
@@ -84,7 +91,7 @@ static void jw_quote(struct json_writer *w, const char *s, size_t len)
 
 static void jw_begin_value(struct json_writer *w, const char *key)
 {
-    if (w->buffer->len >= FLUSH_AT)
+    if (w->buffer->len >= FLUSH_AT && w->file != NULL)
         jw_flush(w);
     if (w->depth > 0) {
         if (!w->first)

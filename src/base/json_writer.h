@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 struct json_writer {
-    FILE *file;      /* borrowed */
+    FILE *file;      /* borrowed; NULL: the text stays in memory */
     GString *buffer; /* owned */
     unsigned depth;
     bool first; /* nothing written yet in the innermost container */
@@ -31,6 +31,9 @@ void jw_init(struct json_writer *w, FILE *file, bool compact);
 /* Ends the document with a newline, flushes, frees. False when any write failed. */
 bool jw_finish(struct json_writer *w, GError **error);
 
+/* Instead of jw_finish() for a writer without file: the text, which the caller frees. The writer is
+ * ready for the next document. */
+GString *jw_take(struct json_writer *w);
 /* Switches between one line and indentation from here on; returns what it was. */
 bool jw_set_compact(struct json_writer *w, bool compact);
 

@@ -3,8 +3,7 @@
 #include "frame/forms.h"
 
 const struct frame_format *const frame_formats[] = {
-    &frame_format_json,
-    NULL,
+    &frame_format_json, &frame_format_csv, &frame_format_cyclonedx, &frame_format_spdx, NULL,
 };
 
 const struct frame_format *frame_format_find(const char *name)
