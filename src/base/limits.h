@@ -26,7 +26,7 @@
 #define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
 #define LIMIT_FRAME_MEMORY       (2048u << 20)
 #define LIMIT_FRAME_RECORD       (1u << 20)   /* one record between inspector and program */
-#define LIMIT_FRAME_JSON         (4095u << 20) /* a frame read from a file */
+#define LIMIT_FRAME_JSON         (2047u << 20) /* a frame read from a file */
 #define LIMIT_FRAME_JSON_RECORD  (8u << 20)   /* one record of it */
 #define LIMIT_ADVISORY_RECORD    (64u << 20)  /* one record of a feed (Red Hat kernel errata are large) */
 #define LIMIT_FEED_HEAD          (256u << 10) /* bytes of a stream looked at to tell what it is */

@@ -11,10 +11,12 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
+    &command_diff,
     &command_db_import,
     &command_db_status,
     &command_version,
     &command_help,
+    &command_schema,
     NULL,
 };
 

@@ -4,5 +4,7 @@
 
 extern const struct cli_command command_db_import;
 extern const struct cli_command command_db_status;
+extern const struct cli_command command_diff;
 extern const struct cli_command command_help;
+extern const struct cli_command command_schema;
 extern const struct cli_command command_version;

@@ -16,6 +16,9 @@ extern const struct frame_format *const frame_formats[];
 /* NULL if unknown. */
 const struct frame_format *frame_format_find(const char *name);
 
+/* JSON Schema (2020-12) of our JSON form: what docs/frame.schema.json holds. */
+bool frame_write_schema(FILE *out, GError **error);
+
 /* Reads our JSON form (docs/frame.schema.json). Bytes are hostile: limits as for any input. */
 struct frame *frame_read_json(const char *name, const void *bytes, size_t len, GError **error);
 
@@ -23,8 +26,18 @@ struct frame *frame_read_json(const char *name, const void *bytes, size_t len, G
  * (purl specification, with the distro qualifiers in common use). g_free(). */
 char *frame_purl(const struct frame_os *os, const struct frame_package *p);
 
-/* What changed from a to b, for people (text) or as JSON: packages added, removed, upgraded,
- * downgraded; users, groups, kernels, files added, removed, changed; coverage that differs.
- * *differ says whether anything did. */
-bool frame_diff(const struct frame *a, const struct frame *b, bool json, FILE *out, bool *differ,
-                GError **error);
+/* --- comparison (diff.c) ------------------------------------------------------------------------ */
+
+struct frame_diff_options {
+    bool json;       /* "assay.diff/1" instead of text for people */
+    /* Order of two versions of a package type: below 0, 0, above 0. Tells upgrades from downgrades;
+     * NULL: both are only "changed". */
+    int (*compare_versions)(const char *type, const char *a, const char *b);
+};
+
+/* What changed from a to b: systems, their facts and what of them could be looked at. Times of
+ * installation and inode change are passed over: two builds of the same thing differ in nothing
+ * else. Systems are paired by root, or when there is one on each side. *differ says whether
+ * anything changed. */
+bool frame_diff(const struct frame *a, const struct frame *b,
+                const struct frame_diff_options *options, FILE *out, bool *differ, GError **error);

@@ -38,8 +38,7 @@ static void test_it_says_what_there_is_to_say(void)
         "Coverage: incomplete\n",
         "  read        1 disk, 1 filesystem, 1 package database, 2 partitions\n",
         "  unreadable  mount /srv of disk0p1: UUID=0f3a-22c1 is on no disk that was given\n",
-        "  skipped     2 packages docker-ce, docker-ce-cli of disk0p1: from another repository "
-        "(Docker)\n",
+        "  skipped     2 packages docker-ce, docker-ce-cli of disk0p1: from another repository",
         "  debian-osv  45123 records of 2026-11-20 (1 day ago)\n",
         "  epss        270000 records of 2026-11-21 (today), 3 malformed\n",
     };
