@@ -24,9 +24,14 @@ static bool wrong(const struct json_scan *s, const char *expected, GError **erro
     return fail_corrupt(error, "JSON: %s expected at byte %zu", expected, s->pos);
 }
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 static void skip_space(struct json_scan *s)
 {
-    while (s->pos < s->len && memchr(" \t\r\n", s->text[s->pos], 4) != NULL)
+    while (s->pos < s->len && is_space(s->text[s->pos]))
         s->pos++;
 }
 

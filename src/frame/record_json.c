@@ -185,7 +185,8 @@ bool record_read(const json_t *object, enum frame_kind kind, struct arena *a, vo
         const json_t *value = json_object_get(object, f->name);
         const json_t *bytes = NULL;
         if (f->type == FRAME_TYPE_BYTES) {
-            g_autofree char *key = g_strdup_printf("%s_base64", f->name);
+            char key[64];
+            (void)g_snprintf(key, sizeof key, "%s_base64", f->name);
             bytes = json_object_get(object, key);
         }
         if (bytes != NULL)
