@@ -38,3 +38,5 @@ GPtrArray *finding_groups(const struct report *r, const struct frame_system *s,
 
 /* What a person is told about the fix: "yes", "none yet", "won't fix"... Static string. */
 const char *finding_fix_label(const struct finding *f);
+/* "94.1%", "<0.1%", "" when there is none. g_free(). */
+char *finding_epss_text(const struct finding *f);

@@ -123,15 +123,22 @@ static void banner(GString *out, const struct report *r)
 /* --- findings -----------------------------------------------------------------------------------
  */
 
-/* Sorted by the number, shown times factor with a unit; a negative one is absent. */
-static void number_cell(GString *out, double number, double factor, const char *unit)
+/* Sorted by the number, shown as text; a negative number is absent. */
+static void number_cell(GString *out, double number, const char *text)
 {
-    char value[64], text[64];
-    bool there = number >= 0;
-    g_string_append_printf(out, "<td class=\"number\" data-value=\"%s\">%s%s</td>",
-                           g_ascii_formatd(value, sizeof value, "%.5f", number),
-                           there ? g_ascii_formatd(text, sizeof text, "%.1f", number * factor) : "",
-                           there ? unit : "");
+    char value[64];
+    g_string_append_printf(out, "<td class=\"number\" data-value=\"%s\">",
+                           g_ascii_formatd(value, sizeof value, "%.5f", number));
+    markup_append(out, number >= 0 ? text : NULL);
+    g_string_append(out, "</td>");
+}
+
+static void score_cells(GString *out, const struct finding *f)
+{
+    char score[32];
+    g_autofree char *epss = finding_epss_text(f);
+    number_cell(out, f->cvss_score, g_ascii_formatd(score, sizeof score, "%.1f", f->cvss_score));
+    number_cell(out, f->epss, epss);
 }
 
 static void id_cell(GString *out, const struct finding *f)
@@ -164,11 +171,10 @@ static void finding_row(GString *out, const struct finding *f)
                   p->arch != NULL ? " " : "", p->arch, p->version);
     markup_printf(out, f->fixed_version != NULL ? "<td class=\"version\">%s</td>" : "<td>%s</td>",
                   f->fixed_version != NULL ? f->fixed_version : finding_fix_label(f));
-    number_cell(out, f->cvss_score, 1, "");
-    number_cell(out, f->epss, 100, " %");
+    score_cells(out, f);
     markup_printf(out, "<td class=\"title\">%s", f->title);
     if (f->suppressed_by != NULL)
-        markup_printf(out, "<br><span class=\"dim\">suppressed by %s%s%s</span>", f->suppressed_by,
+        markup_printf(out, "<div class=\"dim\">suppressed by %s%s%s</div>", f->suppressed_by,
                       f->suppressed_reason != NULL ? ": " : "", f->suppressed_reason);
     g_string_append(out, "</td></tr>\n");
 }

@@ -158,3 +158,13 @@ const char *finding_fix_label(const struct finding *f)
         return "unknown";
     }
 }
+
+char *finding_epss_text(const struct finding *f)
+{
+    char digits[32];
+    if (f->epss < 0)
+        return g_strdup("");
+    if (f->epss < 0.001)
+        return g_strdup("<0.1%");
+    return g_strdup_printf("%s%%", g_ascii_formatd(digits, sizeof digits, "%.1f", f->epss * 100));
+}

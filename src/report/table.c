@@ -51,16 +51,6 @@ struct widths {
 #define TITLE_MIN      12
 #define ID_MAX         20 /* longer ones are cut on a terminal, and stand out in a pipe */
 
-static char *epss_text(const struct finding *f)
-{
-    char digits[32];
-    if (f->epss < 0)
-        return g_strdup("");
-    if (f->epss < 0.001)
-        return g_strdup("<0.1%");
-    return g_strdup_printf("%s%%", g_ascii_formatd(digits, sizeof digits, "%.1f", f->epss * 100));
-}
-
 static const char *fix_label(const struct finding *f)
 {
     return f->suppressed_by != NULL ? "suppressed" : finding_fix_label(f);
@@ -115,7 +105,7 @@ static void legend(struct table *t, const struct widths *w)
 
 static void finding_row(struct table *t, const struct widths *w, const struct finding *f)
 {
-    g_autofree char *title = text_safe(f->title), *epss = epss_text(f);
+    g_autofree char *title = text_safe(f->title), *epss = finding_epss_text(f);
     g_autofree char *id = safe_cut(t, f->id, ID_MAX);
     unsigned used = ROW_INDENT + SEVERITY_WIDTH + w->id + w->fix;
     columns_pad(t->out, 0, ROW_INDENT);
