@@ -16,7 +16,7 @@ extern const struct report_format report_format_table;
 /* Whether the options leave a finding in. */
 bool finding_shown(const struct finding *f, const struct report_options *options);
 /* Worst first: severity, known exploited, EPSS, then by id. */
-int finding_compare(const struct finding *a, const struct finding *b);
+int finding_badness_compare(const struct finding *a, const struct finding *b);
 /* What the frame calls the packages of a system: "Debian GNU/Linux 12 (bookworm)". g_free(). */
 char *system_title(const struct frame_system *s);
 /* "read", "no advisories for ...": why nothing is said about a system; NULL when it was judged. */

@@ -9,7 +9,7 @@ static gint by_package(gconstpointer a, gconstpointer b)
         f->package == g->package ? 0 : frame_record_compare(FRAME_PACKAGE, f->package, g->package);
     if (order == 0)
         order = (f->package > g->package) - (f->package < g->package);
-    return order != 0 ? order : finding_compare(f, g);
+    return order != 0 ? order : finding_badness_compare(f, g);
 }
 
 GPtrArray *findings_of(const struct report *r, const struct frame_system *s,
@@ -35,7 +35,7 @@ static void group_free(void *p)
 
 static gint by_badness(gconstpointer a, gconstpointer b)
 {
-    return finding_compare(*(void *const *)a, *(void *const *)b);
+    return finding_badness_compare(*(void *const *)a, *(void *const *)b);
 }
 
 static gint by_worst(gconstpointer a, gconstpointer b)

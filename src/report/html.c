@@ -181,7 +181,7 @@ static void finding_row(GString *out, const struct finding *f)
 
 static gint by_badness(gconstpointer a, gconstpointer b)
 {
-    return finding_compare(*(void *const *)a, *(void *const *)b);
+    return finding_badness_compare(*(void *const *)a, *(void *const *)b);
 }
 
 static void system_section(GString *out, const struct report *r, const struct frame_system *s,

@@ -48,7 +48,7 @@ static int order_of_doubles(double a, double b)
     return (a > b) - (a < b);
 }
 
-int finding_compare(const struct finding *a, const struct finding *b)
+int finding_badness_compare(const struct finding *a, const struct finding *b)
 {
     int order = (int)b->severity - (int)a->severity;
     if (order == 0)

@@ -61,7 +61,7 @@ static gint by_id(gconstpointer a, gconstpointer b)
 {
     const struct finding *f = *(void *const *)a, *g = *(void *const *)b;
     int order = strcmp(f->id, g->id);
-    return order != 0 ? order : finding_compare(f, g);
+    return order != 0 ? order : finding_badness_compare(f, g);
 }
 
 static void collect(struct run *run, const struct report_options *options)

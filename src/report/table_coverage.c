@@ -24,18 +24,19 @@ static void line_begin(struct table *t, enum coverage_state state)
     columns_pad(t->out, (unsigned)strlen(name), STATE_WIDTH);
 }
 
-/* "2 partitions", "1 package database", "3 directories". */
+/* "2 partitions", "1 package database", "3 directories"; "advisories" are not counted. */
 static void append_count(GString *out, guint n, const char *kind)
 {
     g_autofree char *safe = text_safe(kind);
     size_t len = strlen(safe);
-    bool plural = g_str_has_suffix(safe, "ies");
     if (out->len > 0)
         g_string_append(out, ", ");
-    if (n != 1 && !plural && g_str_has_suffix(safe, "y"))
+    if (g_str_has_suffix(safe, "ies"))
+        g_string_append(out, safe);
+    else if (n != 1 && g_str_has_suffix(safe, "y"))
         g_string_append_printf(out, "%u %.*sies", n, (int)len - 1, safe);
     else
-        g_string_append_printf(out, "%u %s%s", n, safe, n != 1 && !plural ? "s" : "");
+        g_string_append_printf(out, "%u %s%s", n, safe, n != 1 ? "s" : "");
 }
 
 static void read_line(struct table *t, const struct report *r)
