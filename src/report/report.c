@@ -27,8 +27,15 @@ void report_free(struct report *r)
     g_free(r);
 }
 
+static bool has_feeds(const struct report *r)
+{
+    return r->feeds != NULL && r->feeds->len > 0;
+}
+
 bool report_incomplete(const struct report *r)
 {
+    if (!has_feeds(r))
+        return true;
     for (guint i = 0; i < r->coverage->len; i++) {
         const struct frame_coverage *c = g_ptr_array_index(r->coverage, i);
         if (c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE)
@@ -133,7 +140,7 @@ const char *system_not_judged(const struct report *r, const struct frame_system 
             (c->system == NULL || g_str_equal(c->system, s->os->root)))
             return c->reason != NULL ? c->reason : "no advisories";
     }
-    return NULL;
+    return has_feeds(r) ? NULL : "there are no advisories to judge by";
 }
 
 const char *finding_fix_label(const struct finding *f)

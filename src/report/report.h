@@ -57,6 +57,6 @@ struct report_summary {
 void report_summarize(const struct report *r, const struct report_options *options,
                       struct report_summary *out);
 
-/* True when any coverage entry is partial or unreadable: the exit status is then 3, unless findings
- * make it 1. */
+/* True when any coverage entry is partial or unreadable, or when there were no advisories at all:
+ * the exit status is then 3, unless findings make it 1. */
 bool report_incomplete(const struct report *r);

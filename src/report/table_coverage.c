@@ -149,6 +149,14 @@ void table_coverage(struct table *t, const struct report *r)
     }
 }
 
+#define OLD_DAYS 30 /* advisories older than this stand out */
+
+static bool is_old(const struct advisory_feed *feed, int64_t now)
+{
+    int64_t date = feed->data_date != 0 ? feed->data_date : feed->imported;
+    return date == 0 || (now - date) / 86400 > OLD_DAYS;
+}
+
 static char *age_of(const struct advisory_feed *feed, int64_t now)
 {
     int64_t date = feed->data_date != 0 ? feed->data_date : feed->imported;
@@ -184,8 +192,13 @@ void table_feeds(struct table *t, const struct report *r)
         g_autofree char *name = text_safe(feed->name), *age = age_of(feed, r->now);
         g_string_append_printf(t->out, "  %s", name);
         columns_pad(t->out, columns_of(name), width);
-        g_string_append_printf(t->out, "%" PRIu64 " record%s %s", feed->records,
-                               feed->records == 1 ? "" : "s", age);
+        g_string_append_printf(t->out, "%" PRIu64 " record%s ", feed->records,
+                               feed->records == 1 ? "" : "s");
+        if (is_old(feed, r->now))
+            table_style(t, "33");
+        g_string_append(t->out, age);
+        if (is_old(feed, r->now))
+            table_style(t, NULL);
         if (feed->malformed > 0)
             g_string_append_printf(t->out, ", %" PRIu64 " malformed", feed->malformed);
         g_string_append_c(t->out, '\n');

@@ -58,6 +58,31 @@ static void test_no_report_at_all_is_a_document_or_an_error(void)
     }
 }
 
+static void test_a_report_without_advisories_is_never_clean(void)
+{
+    struct frame *f = frame_new("t");
+    sample_add(f, FRAME_OS, &(struct frame_os){ .root = "disk0" });
+    sample_add(f, FRAME_COVERAGE, &(struct frame_coverage){ .kind = "disk", .object = "disk0" });
+    g_autoptr(report) r = report_new(f);
+    g_autoptr(GPtrArray) none = g_ptr_array_new(), reports = g_ptr_array_new();
+    const struct report_options options = { 0 };
+    char *text = NULL;
+    size_t len;
+    g_assert_true(report_incomplete(r));
+    r->feeds = none;
+    g_assert_true(report_incomplete(r));
+    g_ptr_array_add(reports, r);
+    FILE *out = open_memstream(&text, &len);
+    g_assert_true(report_format_find("table")->write(reports, &options, out, NULL));
+    (void)fclose(out);
+    g_autofree char *owned = text;
+    g_assert_nonnull(strstr(owned, "Not judged: there are no advisories to judge by\n"));
+    g_assert_nonnull(strstr(owned, "Coverage: incomplete\n"));
+    g_assert_nonnull(strstr(owned, "Advisories: none\n"));
+    r->feeds = sample_feeds();
+    g_assert_false(report_incomplete(r));
+}
+
 static void test_a_full_disk_is_an_error(void)
 {
     g_autoptr(report) r = sample_report();
@@ -297,6 +322,8 @@ int main(int argc, char **argv)
     g_test_add_func("/report/forms/are deterministic UTF-8", test_forms_are_deterministic_utf8);
     g_test_add_func("/report/forms/no report at all is a document or an error",
                     test_no_report_at_all_is_a_document_or_an_error);
+    g_test_add_func("/report/forms/a report without advisories is never clean",
+                    test_a_report_without_advisories_is_never_clean);
     g_test_add_func("/report/forms/a full disk is an error", test_a_full_disk_is_an_error);
     g_test_add_func("/report/json/has every field", test_json_has_every_field);
     g_test_add_func("/report/sarif/rules and results belong together",
