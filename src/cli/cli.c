@@ -117,7 +117,11 @@ static bool is_group(const char *word)
 
 GOptionContext *cli_command_context(const struct cli_command *c)
 {
-    GOptionContext *context = g_option_context_new(c->usage);
+    /* GLib writes "[OPTION…]" of its own accord. */
+    const char *usage = c->usage;
+    if (g_str_has_prefix(usage, "[OPTION…]"))
+        usage += strlen("[OPTION…]");
+    GOptionContext *context = g_option_context_new(usage + strspn(usage, " "));
     GString *head = g_string_new(NULL), *tail = g_string_new(NULL);
     g_string_printf(head, "%s.", c->summary);
     if (c->description != NULL)

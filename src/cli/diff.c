@@ -90,10 +90,9 @@ const struct cli_command command_diff = {
     .usage = "[OPTION…] BEFORE AFTER",
     .description =
         "BEFORE and AFTER are frames as 'assay frame' writes them. Shows the systems, packages, "
-        "users, groups,\nkernels, mounts and files that were added, removed or changed, "
-        "and what of them could\nbe looked at. Times of installation and inode change are "
-        "passed over.\n\nThe exit status is 0 when nothing differs, 1 when something "
-        "does, 2 for an error.",
+        "users, groups, kernels, mounts and files that were added, removed or changed, and what "
+        "of them could be looked at. Times of installation and inode change are passed over.\n\n"
+        "The exit status is 0 when nothing differs, 1 when something does, 2 for an error.",
     .examples = "assay diff monday.json tuesday.json\n  what changed over night",
     .options = (const GOptionEntry *const[]){ entries, NULL },
     .run = diff_run,

@@ -110,14 +110,16 @@ static void banner(GString *out, const struct report *r)
         const struct frame_coverage *c = g_ptr_array_index(r->coverage, i);
         gaps += c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE;
     }
-    if (gaps == 0)
+    if (!report_incomplete(r)) {
         g_string_append(out, "<p class=\"banner good\">Everything was looked at.</p>\n");
-    else
-        g_string_append_printf(out,
-                               "<p class=\"banner\"><b>Incomplete:</b> %u object%s could not be "
-                               "looked at whole. What this report does not list may still be "
-                               "there: see the coverage below.</p>\n",
-                               gaps, gaps == 1 ? "" : "s");
+        return;
+    }
+    g_string_append(out, "<p class=\"banner\"><b>Incomplete:</b> ");
+    if (gaps > 0)
+        g_string_append_printf(out, "%u object%s could not be looked at whole. ", gaps,
+                               gaps == 1 ? "" : "s");
+    g_string_append(out, "What this report does not list may still be there: see the coverage "
+                         "below.</p>\n");
 }
 
 /* --- findings -----------------------------------------------------------------------------------
