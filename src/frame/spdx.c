@@ -52,6 +52,16 @@ static void reference(struct json_writer *w, const char *category, const char *t
     jw_object_end(w);
 }
 
+/* SPDX tells the two forms of CPE apart (annex F.2); a locator has no blanks. */
+static bool cpe_fits(const char *cpe)
+{
+    if (cpe == NULL || !(g_str_has_prefix(cpe, "cpe:2.3:") || g_str_has_prefix(cpe, "cpe:/")))
+        return false;
+    while (g_ascii_isgraph(*cpe))
+        cpe++;
+    return *cpe == '\0';
+}
+
 static void system_package(struct json_writer *w, size_t target, guint system,
                            const struct frame_os *os)
 {
@@ -61,9 +71,7 @@ static void system_package(struct json_writer *w, size_t target, guint system,
     jw_string_opt(w, "summary", os->pretty_name != NULL ? os->pretty_name : os->name);
     g_autofree char *comment = g_strdup_printf("found on %s", os->root);
     jw_string(w, "comment", comment);
-    /* SPDX tells the two forms of CPE apart (annex F.2). */
-    if (os->cpe != NULL &&
-        (g_str_has_prefix(os->cpe, "cpe:2.3:") || g_str_has_prefix(os->cpe, "cpe:/"))) {
+    if (cpe_fits(os->cpe)) {
         jw_array_begin(w, "externalRefs");
         reference(w, "SECURITY", os->cpe[4] == '/' ? "cpe22Type" : "cpe23Type", os->cpe);
         jw_array_end(w);

@@ -34,10 +34,44 @@ static void test_output_is_json_whatever_the_bytes(void)
     free(text);
 }
 
+static void test_text_stays_in_memory_without_a_file(void)
+{
+    struct json_writer w;
+    jw_init(&w, NULL, true);
+    for (int round = 0; round < 2; round++) {
+        jw_object_begin(&w, NULL);
+        jw_string(&w, "a", "b");
+        jw_object_end(&w);
+        g_autoptr(GString) text = jw_take(&w);
+        g_assert_cmpstr(text->str, ==, "{\"a\":\"b\"}");
+    }
+    g_string_free(w.buffer, TRUE);
+}
+
+static void test_a_part_can_stand_on_one_line(void)
+{
+    struct json_writer w;
+    jw_init(&w, NULL, false);
+    jw_array_begin(&w, NULL);
+    jw_object_begin(&w, NULL);
+    g_assert_false(jw_set_compact(&w, true));
+    jw_u64(&w, "a", 1);
+    jw_u64(&w, "b", 2);
+    jw_object_end(&w);
+    g_assert_true(jw_set_compact(&w, false));
+    jw_array_end(&w);
+    g_autoptr(GString) text = jw_take(&w);
+    g_assert_cmpstr(text->str, ==, "[\n  {\"a\":1,\"b\":2}\n]");
+    g_string_free(w.buffer, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/json/output is JSON whatever the bytes",
                     test_output_is_json_whatever_the_bytes);
+    g_test_add_func("/base/json/text stays in memory without a file",
+                    test_text_stays_in_memory_without_a_file);
+    g_test_add_func("/base/json/a part can stand on one line", test_a_part_can_stand_on_one_line);
     return g_test_run();
 }
