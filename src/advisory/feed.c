@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/limits.h"
 
 const struct feed_driver *const feed_drivers[] = {
@@ -75,7 +76,7 @@ static void skim_json(struct feed_head *h, const char *p, const char *end)
         if (*p == '"') {
             const char *string = ++p;
             for (; p < end && *p != '"'; p++)
-                p += *p == '\\';
+                p += *p == '\\' && p + 1 < end;
             if (p < end && s.name_next)
                 skim_name(h, &s, string, (size_t)(p - string));
             s.name_next = false;
@@ -94,13 +95,13 @@ static void skim_json(struct feed_head *h, const char *p, const char *end)
 void feed_head_init(struct feed_head *h, const char *bytes, size_t len, bool whole)
 {
     *h = (struct feed_head){
-        .bytes = bytes,
+        .bytes = len > 0 ? bytes : "",
         .len = len,
         .whole = whole,
         .keys = g_ptr_array_new_with_free_func(g_free),
         .inner = g_ptr_array_new_with_free_func(g_free),
     };
-    const char *p = bytes, *end = bytes + len;
+    const char *p = h->bytes, *end = p + len;
     if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
         p += 3;
     while (p < end && g_ascii_isspace(*p))
@@ -160,6 +161,42 @@ bool feed_emit(struct feed_context *c, GError **error)
 {
     bool ok = c->sink.emit(&c->record, c->sink.user, error);
     record_clear(&c->record);
+    return ok;
+}
+
+static bool is_malformed(const GError *error)
+{
+    return error->domain == ASSAY_ERROR &&
+           (error->code == ASSAY_ERROR_CORRUPT || error->code == ASSAY_ERROR_UNSUPPORTED ||
+            error->code == ASSAY_ERROR_LIMIT);
+}
+
+bool feed_parse(const struct feed_driver *driver, struct feed_context *context,
+                const struct feed_document *doc, char **malformed, GError **error)
+{
+    struct feed_document parsed = *doc;
+    json_t *json = NULL;
+    *malformed = NULL;
+    if (driver->form == FEED_JSON || driver->form == FEED_JSON_MEMBERS) {
+        json_error_t why;
+        json = json_loadb(doc->text, doc->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+        if (json == NULL) {
+            *malformed = g_strdup(why.text);
+            return true;
+        }
+        parsed.json = json;
+    }
+    g_autoptr(GError) local = NULL;
+    bool ok = driver->parse(&parsed, context, &local);
+    record_clear(&context->record);
+    g_string_chunk_clear(context->strings);
+    json_decref(json);
+    if (!ok && is_malformed(local)) {
+        *malformed = g_strdup(local->message);
+        return true;
+    }
+    if (!ok)
+        g_propagate_error(error, g_steal_pointer(&local));
     return ok;
 }
 

@@ -69,6 +69,11 @@ struct feed_driver {
     bool (*parse)(const struct feed_document *doc, struct feed_context *context, GError **error);
 };
 
+/* Parses one document of a stream: as JSON where the form is JSON (doc->json is not looked at), then
+ * by the driver. *malformed: why it is (g_free()), NULL when it is not. False ends the import. */
+bool feed_parse(const struct feed_driver *driver, struct feed_context *context,
+                const struct feed_document *doc, char **malformed, GError **error);
+
 /* NULL-terminated, in order of detection. */
 extern const struct feed_driver *const feed_drivers[];
 const struct feed_driver *feed_driver_find(const char *name);

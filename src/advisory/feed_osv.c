@@ -226,6 +226,13 @@ static void read_specifics(struct osv_package *p, const json_t *affected)
     }
 }
 
+/* RPM distributions whose records name source packages where others name binary ones. */
+static bool names_sources(const char *ecosystem)
+{
+    return g_str_has_prefix(ecosystem, "Rocky Linux") || g_str_has_prefix(ecosystem, "Mageia") ||
+           g_str_has_prefix(ecosystem, "openEuler") || g_str_has_prefix(ecosystem, "Azure Linux");
+}
+
 static bool add_affected(struct feed_context *c, const json_t *affected, struct osv_package p,
                          GError **error)
 {
@@ -237,6 +244,10 @@ static bool add_affected(struct feed_context *c, const json_t *affected, struct 
     if (p.name == NULL || ecosystem == NULL)
         return fail_corrupt(error, "an affected package without name or ecosystem");
     p.ecosystem = ecosystem_canonical(ecosystem, c->strings);
+    if (names_sources(ecosystem)) {
+        g_autofree char *key = g_strconcat(p.ecosystem, ECOSYSTEM_SOURCE, NULL);
+        p.ecosystem = g_string_chunk_insert_const(c->strings, key);
+    }
     read_specifics(&p, affected);
     const json_t *binaries =
         json_get_array(json_get_object(affected, "ecosystem_specific"), "binaries");

@@ -63,42 +63,6 @@ static void malformed(struct stream *s, const char *key, const char *reason)
     note(s->import, message);
 }
 
-static bool is_malformed(const GError *error)
-{
-    return error->domain == ASSAY_ERROR &&
-           (error->code == ASSAY_ERROR_CORRUPT || error->code == ASSAY_ERROR_UNSUPPORTED ||
-            error->code == ASSAY_ERROR_LIMIT);
-}
-
-static bool parse_document(struct stream *s, const char *key, const char *text, size_t len,
-                           GError **error)
-{
-    struct feed_document doc = { .name = s->input->name, .key = key, .text = text, .len = len };
-    json_t *json = NULL;
-    if (s->driver->form == FEED_JSON || s->driver->form == FEED_JSON_MEMBERS) {
-        json_error_t why;
-        json = json_loadb(text, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
-        if (json == NULL) {
-            malformed(s, key, why.text);
-            return true;
-        }
-        doc.json = json;
-    }
-    g_autoptr(GError) local = NULL;
-    bool ok = s->driver->parse(&doc, &s->context, &local);
-    json_decref(json);
-    record_clear(&s->context.record);
-    g_string_chunk_clear(s->context.strings);
-    if (ok)
-        return true;
-    if (!is_malformed(local)) {
-        g_propagate_error(error, g_steal_pointer(&local));
-        return false;
-    }
-    malformed(s, key, local->message);
-    return true;
-}
-
 static bool document(const char *key, const char *text, size_t len, const char *broken, void *user,
                      GError **error)
 {
@@ -111,7 +75,15 @@ static bool document(const char *key, const char *text, size_t len, const char *
         malformed(s, key, broken);
         return true;
     }
-    return parse_document(s, key, text, len, error);
+    const struct feed_document doc = {
+        .name = s->input->name, .key = key, .text = text, .len = len
+    };
+    g_autofree char *reason = NULL;
+    if (!feed_parse(s->driver, &s->context, &doc, &reason, error))
+        return false;
+    if (reason != NULL)
+        malformed(s, key, reason);
+    return true;
 }
 
 /* --- streams ---------------------------------------------------------------------------------- */

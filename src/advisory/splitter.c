@@ -32,6 +32,7 @@ struct splitter {
     bool line_of_its_own; /* the first value had no newline in it: maybe JSON lines */
     bool one_value_seen;
     GString *key;
+    GString *head; /* held back until it is known whether it is JSON lines; then NULL */
 };
 
 struct splitter *splitter_new(enum feed_form form, const char *element, splitter_func func,
@@ -44,6 +45,8 @@ struct splitter *splitter_new(enum feed_form form, const char *element, splitter
     s->user = user;
     s->text = g_string_new(NULL);
     s->key = g_string_new(NULL);
+    if (form == FEED_JSON)
+        s->head = g_string_new(NULL);
     return s;
 }
 
@@ -53,6 +56,8 @@ void splitter_free(struct splitter *s)
         return;
     g_string_free(s->text, TRUE);
     g_string_free(s->key, TRUE);
+    if (s->head != NULL)
+        g_string_free(s->head, TRUE);
     g_free(s);
 }
 
@@ -166,14 +171,6 @@ static bool take_line(struct splitter *s, const char *p, size_t len, size_t *i, 
     return deliver(s, NULL, error);
 }
 
-/* One object a line: known from the first two lines, so that a broken first line costs only itself.
- */
-static bool begins_json_lines(const char *p, size_t len)
-{
-    const char *newline = memchr(p, '\n', len);
-    return newline != NULL && *p == '{' && newline + 1 < p + len && newline[1] == '{';
-}
-
 /* What stands between values: blanks, commas, the container's brackets, names of members. */
 static bool take_between(struct splitter *s, char c, size_t *i, GError **error)
 {
@@ -208,6 +205,9 @@ static bool take_between(struct splitter *s, char c, size_t *i, GError **error)
         s->in_string = true;
         s->escaped = false;
         (*i)++;
+    } else if (strchr(",:]}", c) != NULL) {
+        (*i)++;
+        return s->func(NULL, "", 0, "a stray bracket or comma between values", s->user, error);
     } else if (members && s->place != JSON_COLON) {
         return fail_corrupt(error, "a member of the top-level object has no name");
     } else {
@@ -230,7 +230,7 @@ static bool take_key(struct splitter *s, const char *p, size_t len, size_t *i, G
     return true;
 }
 
-static bool push_json(struct splitter *s, const char *p, size_t len, GError **error)
+static bool cut_json(struct splitter *s, const char *p, size_t len, GError **error)
 {
     size_t i = 0;
     bool ok = true;
@@ -239,9 +239,6 @@ static bool push_json(struct splitter *s, const char *p, size_t len, GError **er
             ok = take_value(s, p, len, &i, error);
         else if (s->place == JSON_LINES)
             ok = take_line(s, p, len, &i, error);
-        else if (s->place == JSON_BEFORE && s->form == FEED_JSON &&
-                 begins_json_lines(p + i, len - i))
-            s->place = JSON_LINES;
         else if (s->place == JSON_KEY)
             ok = take_key(s, p, len, &i, error);
         else
@@ -250,8 +247,36 @@ static bool push_json(struct splitter *s, const char *p, size_t len, GError **er
     return ok;
 }
 
+/* One object a line is known by the first two lines' beginnings, so that a broken first line costs
+ * only itself. */
+static bool release_head(struct splitter *s, GError **error)
+{
+    g_autoptr(GString) head = g_steal_pointer(&s->head);
+    const char *p = head->str + strspn(head->str, " \t\r\n");
+    const char *newline = strchr(p, '\n');
+    if (*p == '{' && newline != NULL && newline[1] == '{')
+        s->place = JSON_LINES;
+    size_t blanks = (size_t)(p - head->str);
+    return cut_json(s, p, head->len - blanks, error);
+}
+
+static bool push_json(struct splitter *s, const char *p, size_t len, GError **error)
+{
+    if (s->head == NULL)
+        return cut_json(s, p, len, error);
+    size_t take = MIN(len, LIMIT_FEED_HEAD - s->head->len);
+    g_string_append_len(s->head, p, (gssize)take);
+    const char *begin = s->head->str + strspn(s->head->str, " \t\r\n");
+    const char *newline = strchr(begin, '\n');
+    bool known = (*begin != '\0' && *begin != '{') || (newline != NULL && newline[1] != '\0') ||
+                 s->head->len == LIMIT_FEED_HEAD;
+    return !known || (release_head(s, error) && cut_json(s, p + take, len - take, error));
+}
+
 static bool finish_json(struct splitter *s, GError **error)
 {
+    if (s->head != NULL && !release_head(s, error))
+        return false;
     bool whole = s->place == JSON_AFTER || s->place == JSON_BEFORE ||
                  (s->place == JSON_BETWEEN && !s->container);
     if (s->place == JSON_LINES)
@@ -317,13 +342,14 @@ static bool push_xml(struct splitter *s, const char *p, size_t len, GError **err
         if (at == NULL && !s->too_long)
             return true;
         size_t end = at != NULL ? (size_t)(at - text) + close_len : s->text->len;
-        g_autofree char *rest = g_strndup(text + end, s->text->len - end);
         size_t rest_len = s->text->len - end;
+        g_autofree char *rest = g_memdup2(text + end, rest_len);
         g_string_truncate(s->text, end);
         s->in_string = false;
         if (!deliver(s, NULL, error))
             return false;
-        g_string_append_len(s->text, rest, (gssize)rest_len);
+        if (rest_len > 0)
+            g_string_append_len(s->text, rest, (gssize)rest_len);
         looked = 0;
     }
 }

@@ -2,7 +2,9 @@
 #pragma once
 #include "cli/cli.h"
 
+extern const struct cli_command command_db_export;
 extern const struct cli_command command_db_import;
+extern const struct cli_command command_db_lookup;
 extern const struct cli_command command_db_status;
 extern const struct cli_command command_diff;
 extern const struct cli_command command_help;
