@@ -9,6 +9,7 @@
 struct db_feed {
     struct advisory_feed info;
     int64_t id;
+    int64_t date;       /* what its data are as of, as far as known; for weighing feeds */
     const char *vendor; /* static */
     GPtrArray *strings; /* char * by number, filled as they are asked for; owned */
 };

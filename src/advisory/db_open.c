@@ -43,7 +43,8 @@ static bool load_feeds(struct advisory_db *db, GError **error)
 {
     autofinalize sqlite3_stmt *s = db_prepare(
         db->sql, db->path,
-        "SELECT id, name, source, sha256, records, malformed, data_date, imported FROM feed",
+        "SELECT id, name, source, sha256, records, malformed, data_date, imported, source_date"
+        " FROM feed",
         error);
     if (s == NULL)
         return false;
@@ -62,6 +63,7 @@ static bool load_feeds(struct advisory_db *db, GError **error)
             .data_date = sqlite3_column_int64(s, 6),
             .imported = sqlite3_column_int64(s, 7),
         };
+        f->date = f->info.data_date != 0 ? f->info.data_date : sqlite3_column_int64(s, 8);
         if (f->info.name == NULL || f->id <= 0 || f->id > INT32_MAX)
             return fail_corrupt(error, "%s: a feed without name or number", db->path);
         f->vendor = feed_vendor(f->info.name);

@@ -4,7 +4,8 @@
 
 const char db_schema_sql[] =
     "CREATE TABLE feed(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, source TEXT, sha256 TEXT,"
-    " records INTEGER, malformed INTEGER, data_date INTEGER, imported INTEGER);"
+    " records INTEGER, malformed INTEGER, data_date INTEGER, source_date INTEGER,"
+    " imported INTEGER);"
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
     "CREATE TABLE ecosystem(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE covers(ecosystem INTEGER, feed INTEGER, statements INTEGER,"

@@ -9,6 +9,8 @@
 #define DB_APPLICATION 0x61737379 /* PRAGMA application_id, "assy" */
 
 /*  feed           one row a feed: what it is, where from, how many, how old
+ *                 (data_date: of the newest record; source_date: of the files, for feeds whose
+ *                 records have none)
  *  meta           what `db update` must remember
  *  ecosystem      numbers of ecosystem keys
  *  covers         which feeds speak about an ecosystem, and how much

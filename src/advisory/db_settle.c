@@ -234,8 +234,8 @@ static void describe_sources(const struct stage_feed *f, char **source, char **s
 
 static bool settle_feeds(struct db_writer *w, GError **error)
 {
-    autofinalize sqlite3_stmt *s =
-        db_prepare(w->sql, w->work_path, "INSERT INTO feed VALUES(?1,?2,?3,?4,?5,?6,?7,?8)", error);
+    autofinalize sqlite3_stmt *s = db_prepare(
+        w->sql, w->work_path, "INSERT INTO feed VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", error);
     if (s == NULL)
         return false;
     for (guint i = 0; i < w->feeds->len; i++) {
@@ -250,8 +250,9 @@ static bool settle_feeds(struct db_writer *w, GError **error)
         (void)sqlite3_bind_text(s, 4, sha256, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(s, 5, (int64_t)f->records);
         (void)sqlite3_bind_int64(s, 6, (int64_t)f->malformed);
-        (void)sqlite3_bind_int64(s, 7, f->data_date != 0 ? f->data_date : f->source_date);
-        (void)sqlite3_bind_int64(s, 8, w->now);
+        (void)sqlite3_bind_int64(s, 7, f->data_date);
+        (void)sqlite3_bind_int64(s, 8, f->source_date);
+        (void)sqlite3_bind_int64(s, 9, w->now);
         if (sqlite3_step(s) != SQLITE_DONE)
             return db_fail(w->sql, w->work_path, error);
         (void)sqlite3_reset(s);

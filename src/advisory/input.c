@@ -18,6 +18,7 @@ struct source {
     const struct input_functions *functions;
     const char *path;
     char *sha256;
+    int64_t changed;   /* Unix seconds */
     uint64_t unpacked; /* bytes that came out so far, all streams together */
     struct archive *outermost;
 };
@@ -172,12 +173,11 @@ static bool each_member(struct source *src, struct archive *a, struct input_stre
             raw ? g_strdup(base)
                 : g_strdup_printf("%s: %s", base, member != NULL ? member : "(unnamed)");
         struct reader reader = { .source = src, .archive = a, .held = g_byte_array_new() };
-        /* A file on disk has the time of its copying; only archives keep that of the data. */
         struct input_stream s = {
             .name = name,
             .source = src->path,
             .sha256 = src->sha256,
-            .date = raw || archive_entry_mtime(entry) < 0 ? 0 : archive_entry_mtime(entry),
+            .date = raw ? src->changed : MAX(archive_entry_mtime(entry), 0),
             .reader = &reader,
 
         };
@@ -214,7 +214,10 @@ static bool each_of_file(const char *path, const struct input_functions *f, GErr
     if (sha256 == NULL)
         return false;
     g_autoptr(archive) a = new_archive();
+    struct stat st;
     struct source src = { .functions = f, .path = path, .sha256 = sha256, .outermost = a };
+    if (fstat(fd, &st) == 0)
+        src.changed = (int64_t)st.st_mtime;
     if (a == NULL || archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
         return archive_fail(a, path, error);
     return each_member(&src, a, NULL, 1, error);

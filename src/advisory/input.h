@@ -12,7 +12,7 @@ struct input_stream {
     const char *name;   /* "folder/feed.zip: member.json", for messages */
     const char *source; /* path of the file on disk it comes from */
     const char *sha256; /* of that file, hex */
-    int64_t date;       /* the archive's time of the member, Unix seconds; 0 unknown */
+    int64_t date;       /* when the file or member was changed, Unix seconds; 0 unknown */
     uint64_t bytes;     /* read so far of that file, packed */
     void *reader;
 };

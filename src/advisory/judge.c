@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "advisory/cve.h"
+#include "advisory/pocket.h"
 #include "base/error.h"
 
 /* What one statement says about the installed version, for one CVE (or for an advisory that names
@@ -13,6 +14,7 @@ struct verdict {
     struct db_feed *feed;
     int64_t date; /* what it is as of */
     bool vulnerable;
+    bool settles; /* being mended here is being mended, whatever others say */
     enum finding_state state;
     enum severity severity;
     const char *fixed;          /* NULL: no version mends it */
@@ -64,7 +66,7 @@ static bool in_range(const struct judging *j, const struct statement *s, struct 
 /* An erratum says what was true on its day; a feed of CVEs is kept up to date as a whole. */
 static int64_t date_of(const struct db_feed *f, const struct db_advisory *a)
 {
-    return a != NULL && a->modified != 0 ? a->modified : f->info.data_date;
+    return a != NULL && a->modified != 0 ? a->modified : f->date;
 }
 
 static bool add_advisory(struct judging *j, struct verdict v, uint32_t number, GError **error)
@@ -105,7 +107,7 @@ static bool judge_blob(struct db_feed *f, const void *blob, size_t len, void *us
     while (ok && statement_next(&reader, &s, &damaged)) {
         struct verdict v = {
             .feed = f,
-            .date = f->info.data_date,
+            .date = f->date,
             .state = (enum finding_state)s.state,
             .severity = (enum severity)s.severity,
             .fixed = db_string(j->judge->db, f, s.fixed),
@@ -115,6 +117,11 @@ static bool judge_blob(struct db_feed *f, const void *blob, size_t len, void *us
         if (!module_fits(j, db_string(j->judge->db, f, s.module), v.fixed))
             continue;
         v.vulnerable = s.state != FINDING_NOT_AFFECTED && in_range(j, &s, f, installed);
+        /* What longer support of a minor release still has to mend does not concern those who
+         * follow the main stream; what it has mended is mended. */
+        v.settles = j->key->pocket == POCKET_STREAM && v.fixed != NULL;
+        if (j->key->pocket == POCKET_STREAM && (v.vulnerable || v.fixed == NULL))
+            continue;
         if (SUBJECT_IS_ADVISORY(s.subject)) {
             ok = add_advisory(j, v, SUBJECT_NUMBER(s.subject), error);
         } else {
@@ -165,6 +172,8 @@ static bool weigh(const struct verdict *v, guint n, enum version_scheme scheme, 
                 out->newest_fix = &v[i];
             continue;
         }
+        if (v[i].settles)
+            return false;
         bool outdone = false;
         for (guint k = 0; k < n && !outdone; k++)
             outdone = v[k].vulnerable && v[k].feed == v[i].feed;
@@ -309,19 +318,6 @@ static bool conclude_all(const struct judging *jg, GArray *findings, GError **er
 /* --- all statements about a package ------------------------------------------------------------
  */
 
-static bool key_applies(const struct judging *j, const struct target_key *key)
-{
-    switch (key->pocket) {
-    case POCKET_MAIN:
-        return true;
-    case POCKET_PRO:
-        return j->judge->pro;
-    case POCKET_FIPS:
-        return strstr(j->package->version, "fips") != NULL;
-    }
-    return false;
-}
-
 bool judge_package(const struct judge *judge, const struct frame_package *p, struct judgement *out,
                    GError **error)
 {
@@ -330,11 +326,14 @@ bool judge_package(const struct judge *judge, const struct frame_package *p, str
                          .verdicts = g_array_new(FALSE, FALSE, sizeof(struct verdict)) };
     GArray *findings = g_array_new(FALSE, FALSE, sizeof(struct finding));
     target_package_init(&j.names, p);
-    bool ok = true;
+    g_autoptr(GArray) lines = g_array_new(FALSE, FALSE, sizeof(bool));
+    bool ok = pocket_lines(judge, j.names.name, j.names.version, lines, error);
     for (guint i = 0; ok && i < judge->target->keys->len; i++) {
         j.key = &g_array_index(judge->target->keys, struct target_key, i);
+        if (!g_array_index(lines, bool, i))
+            continue;
         const char *name = j.key->by_source ? j.names.source : j.names.name;
-        if (name != NULL && key_applies(&j, j.key))
+        if (name != NULL && pocket_applies(judge, p, j.key))
             ok = db_affected(judge->db, j.key->ecosystem, name, judge_blob, &j, error);
     }
     ok = ok && conclude_all(&j, findings, error);

@@ -14,6 +14,8 @@ enum release_kind {
     RELEASE_UBUNTU, /* with Pro pockets */
     RELEASE_SUSE,   /* products "Server 15 SP5", "Module for … 15 SP5" */
     RELEASE_EULER,  /* "22.03-LTS-SP1" from VERSION */
+    RELEASE_AMAZON, /* ... with extras */
+    RELEASE_REDHAT, /* the major release, and the longer support of its minor ones */
 };
 
 struct distro {
@@ -30,7 +32,7 @@ static const struct distro distros[] = {
     { "alpine", "Alpine", "alpine", "apk", VERSION_APK, RELEASE_MINOR, "Alpine:v" },
     { "wolfi", "Wolfi", "wolfi", "apk", VERSION_APK, RELEASE_NONE, "Wolfi" },
     { "chainguard", "Chainguard", "chainguard", "apk", VERSION_APK, RELEASE_NONE, "Chainguard" },
-    { "rhel", "Red Hat Enterprise Linux", "redhat", "rpm", VERSION_RPM, RELEASE_MAJOR,
+    { "rhel", "Red Hat Enterprise Linux", "redhat", "rpm", VERSION_RPM, RELEASE_REDHAT,
       "Red Hat:enterprise_linux:" },
     { "centos", "CentOS", "redhat", "rpm", VERSION_RPM, RELEASE_MAJOR,
       "Red Hat:enterprise_linux:" },
@@ -38,7 +40,7 @@ static const struct distro distros[] = {
     { "rocky", "Rocky Linux", "rocky", "rpm", VERSION_RPM, RELEASE_MAJOR, "Rocky Linux:" },
     { "ol", "Oracle Linux", "oracle", "rpm", VERSION_RPM, RELEASE_MAJOR, "Oracle Linux:" },
     { "fedora", "Fedora", "fedora", "rpm", VERSION_RPM, RELEASE_MAJOR, "Fedora:" },
-    { "amzn", "Amazon Linux", "amazon", "rpm", VERSION_RPM, RELEASE_WHOLE, "Amazon Linux:" },
+    { "amzn", "Amazon Linux", "amazon", "rpm", VERSION_RPM, RELEASE_AMAZON, "Amazon Linux:" },
     { "opensuse-leap", "openSUSE Leap", "suse", "rpm", VERSION_RPM, RELEASE_WHOLE,
       "openSUSE:Leap " },
     { "opensuse-tumbleweed", "openSUSE Tumbleweed", "suse", "rpm", VERSION_RPM, RELEASE_NONE,
@@ -178,6 +180,37 @@ static void add_euler(struct target *t, const struct advisory_db *db, const stru
     add_versioned(t, db, version->str, version->len);
 }
 
+/* 2018.03 is the last of Amazon Linux 1. */
+static void add_amazon(struct target *t, const struct advisory_db *db, const char *version)
+{
+    bool first = g_str_has_prefix(version, "2018") || g_str_has_prefix(version, "2017");
+    version = first ? "1" : version;
+    add_versioned(t, db, version, strlen(version));
+    g_autofree char *extras = g_strdup_printf("%s%s:", t->distro->key, version);
+    for (guint i = 0; i < db->ecosystem_names->len; i++) {
+        const char *key = g_ptr_array_index(db->ecosystem_names, i);
+        if (g_str_has_prefix(key, extras))
+            add_key(t, db, key, POCKET_EXTRA);
+    }
+}
+
+static void add_redhat(struct target *t, const struct advisory_db *db, const char *version)
+{
+    static const char *const streams[] = { "rhel_eus:", "rhel_aus:", "rhel_tus:", "rhel_e4s:",
+                                           "rhel_eus_long_life:" };
+    size_t major = up_to_dot(version, 1);
+    add_versioned(t, db, version, major);
+    for (guint i = 0; i < db->ecosystem_names->len; i++) {
+        const char *key = g_ptr_array_index(db->ecosystem_names, i);
+        for (size_t k = 0; k < G_N_ELEMENTS(streams); k++) {
+            g_autofree char *prefix =
+                g_strdup_printf("Red Hat:%s%.*s.", streams[k], (int)major, version);
+            if (g_str_has_prefix(key, prefix) && !g_str_has_suffix(key, ECOSYSTEM_SOURCE))
+                add_key(t, db, key, POCKET_STREAM);
+        }
+    }
+}
+
 static void add_keys(struct target *t, const struct advisory_db *db, const struct frame_os *os)
 {
     const char *version = os->version_id;
@@ -207,6 +240,14 @@ static void add_keys(struct target *t, const struct advisory_db *db, const struc
         break;
     case RELEASE_EULER:
         add_euler(t, db, os);
+        break;
+    case RELEASE_REDHAT:
+        if (version != NULL)
+            add_redhat(t, db, version);
+        break;
+    case RELEASE_AMAZON:
+        if (version != NULL)
+            add_amazon(t, db, version);
         break;
     }
 }

@@ -7,8 +7,10 @@
 
 enum target_pocket {
     POCKET_MAIN,
-    POCKET_PRO,  /* Ubuntu Pro (ESM): only for systems that have it */
-    POCKET_FIPS, /* only for packages whose version says so */
+    POCKET_PRO,    /* Ubuntu Pro (ESM): only for systems that have it */
+    POCKET_FIPS,   /* only for packages whose version says so */
+    POCKET_STREAM, /* Red Hat's longer support of one minor release: tells what is mended there */
+    POCKET_EXTRA,  /* Amazon's extras: other lines of packages that the release has too */
 };
 
 struct target_key {
