@@ -50,6 +50,9 @@ const struct db_advisory *db_advisory(struct advisory_db *db, const struct db_fe
 /* The CVEs of any advisory of this name in any feed, added to a GArray of uint32_t. */
 bool db_cves_of_name(struct advisory_db *db, const char *name, GArray *out, GError **error);
 
+/* A text kept by `db update`; NULL: none. g_free(). */
+char *db_meta(struct advisory_db *db, const char *key);
+
 /* The statements about a package; func is called once a feed. */
 typedef bool (*db_affected_func)(struct db_feed *f, const void *blob, size_t len, void *user,
                                  GError **error);

@@ -197,3 +197,13 @@ bool db_scores(struct advisory_db *db, uint32_t cve, struct finding *out, GError
     (void)sqlite3_reset(db->exploited);
     return ok;
 }
+
+char *db_meta(struct advisory_db *db, const char *key)
+{
+    autofinalize sqlite3_stmt *s =
+        db_prepare(db->sql, db->path, "SELECT value FROM meta WHERE key=?1", NULL);
+    if (s == NULL)
+        return NULL;
+    (void)sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
+    return sqlite3_step(s) == SQLITE_ROW ? g_strdup((const char *)sqlite3_column_text(s, 0)) : NULL;
+}

@@ -14,6 +14,7 @@ struct import {
     struct db_writer *writer;
     uint64_t records;    /* so far, of all feeds */
     uint64_t recognised; /* streams of the current path */
+    const char *source;  /* what to call the current path; NULL: as it is */
     uint64_t unknown;
 };
 
@@ -44,7 +45,9 @@ static bool emit(const struct record *r, void *user, GError **error)
     if (feed < 0)
         return false;
     if (feed != s->feed)
-        db_writer_source(s->import->writer, feed, s->input->source, s->input->sha256,
+        db_writer_source(s->import->writer, feed,
+                         s->import->source != NULL ? s->import->source : s->input->source,
+                         s->input->sha256,
                          s->input->date <= s->import->options->now ? s->input->date : 0);
     s->feed = feed;
     s->import->records++;
@@ -181,12 +184,13 @@ static void refuse_bad_feeds(struct import *im, struct import_result *result)
 static bool import_paths(struct import *im, char *const *paths, GError **error)
 {
     const struct input_functions functions = { .stream = import_stream, .user = im };
-    for (; *paths != NULL; paths++) {
+    for (unsigned i = 0; paths[i] != NULL; i++) {
         im->recognised = 0;
-        if (!input_each(*paths, &functions, error))
+        im->source = im->options->sources != NULL ? im->options->sources[i] : NULL;
+        if (!input_each(paths[i], &functions, error))
             return false;
         if (im->recognised == 0)
-            return fail_unsupported(error, "%s: nothing in it is a feed that is known", *paths);
+            return fail_unsupported(error, "%s: nothing in it is a feed that is known", paths[i]);
     }
     return true;
 }
@@ -218,5 +222,8 @@ bool advisory_import(const char *db_path, char *const *paths, const struct impor
     if (!ok)
         return false;
     refuse_bad_feeds(&im, result);
+    for (unsigned i = 0; i < options->meta_count; i++)
+        if (!db_writer_set_meta(writer, options->meta[2 * i], options->meta[2 * i + 1], error))
+            return false;
     return db_writer_commit(writer, error);
 }

@@ -5,8 +5,12 @@
 #include <stdint.h>
 
 struct import_options {
-    const char *feed; /* read everything as this driver's; NULL: by content */
-    int64_t now;      /* Unix seconds */
+    const char *feed;           /* read everything as this driver's; NULL: by content */
+    int64_t now;                /* Unix seconds */
+    const char *const *sources; /* what to call each path; NULL: as it is */
+    const char *const *meta;    /* keys and values in turn to keep in the database; a NULL value
+                                   forgets the key */
+    unsigned meta_count;        /* of pairs */
     /* A malformed record, a file that is no feed: one line. May be NULL. */
     void (*note)(const char *message, void *user);
     /* Called often: what is being read, bytes read of it, records so far. May be NULL. */

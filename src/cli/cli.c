@@ -13,6 +13,7 @@
 const struct cli_command *const cli_commands[] = {
     &command_diff,
     &command_db_import,
+    &command_db_update,
     &command_db_status,
     &command_db_lookup,
     &command_db_export,

@@ -6,6 +6,7 @@ extern const struct cli_command command_db_export;
 extern const struct cli_command command_db_import;
 extern const struct cli_command command_db_lookup;
 extern const struct cli_command command_db_status;
+extern const struct cli_command command_db_update;
 extern const struct cli_command command_diff;
 extern const struct cli_command command_help;
 extern const struct cli_command command_schema;

@@ -3,6 +3,8 @@
 #include <glib.h>
 
 #include "advisory/database.h"
+#include "advisory/import.h"
+#include "cli/cli.h"
 
 /* --db PATH, for commands that read or write the advisory database. */
 extern const GOptionEntry cli_database_options[];
@@ -11,3 +13,6 @@ extern const GOptionEntry cli_database_options[];
 char *cli_database_path(void);
 /* Opens it; NULL with *error set, which says how to make one when there is none. */
 struct advisory_db *cli_database_open(GError **error);
+
+/* One line a feed of what an import brought. CLI_ERROR when a feed was refused. */
+enum cli_status cli_show_import(const struct import_result *result);

@@ -39,7 +39,7 @@ static void show_progress(const char *source, uint64_t bytes, uint64_t records, 
     (void)fprintf(stderr, "\r\033[K%s: %s, %" G_GUINT64_FORMAT " records", safe, size, records);
 }
 
-static enum cli_status report(const struct import_result *result)
+enum cli_status cli_show_import(const struct import_result *result)
 {
     enum cli_status status = CLI_OK;
     for (guint i = 0; i < result->feeds->len; i++) {
@@ -82,7 +82,7 @@ static enum cli_status import_run(int argc, char **argv)
     bool ok = advisory_import(path, argv, &options, &result, &error);
     if (terminal)
         (void)fputs("\r\033[K", stderr);
-    enum cli_status status = ok ? report(&result) : cli_fail_error(error);
+    enum cli_status status = ok ? cli_show_import(&result) : cli_fail_error(error);
     if (ok && result.unknown > 0)
         (void)fprintf(stderr, "assay: %" G_GUINT64_FORMAT " files are no feed that is known%s\n",
                       result.unknown, verbose ? "" : " (-v names them)");
