@@ -223,13 +223,14 @@ static void describe_sources(const struct stage_feed *f, char **source, char **s
         return;
     }
     g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+    if (f->sources->len == 0)
+        return;
     for (guint i = 0; i < f->digests->len; i++)
-        g_checksum_update(sum, g_ptr_array_index(f->digests, i), -1);
+        if (g_ptr_array_index(f->digests, i) != NULL)
+            g_checksum_update(sum, g_ptr_array_index(f->digests, i), -1);
     *sha256 = g_strdup(g_checksum_get_string(sum));
-    *source = f->sources->len == 0
-                  ? NULL
-                  : g_strdup_printf("%s and %u more", (char *)g_ptr_array_index(f->sources, 0),
-                                    f->sources->len - 1);
+    *source = g_strdup_printf("%s and %u more", (char *)g_ptr_array_index(f->sources, 0),
+                              f->sources->len - 1);
 }
 
 static bool settle_feeds(struct db_writer *w, GError **error)

@@ -29,7 +29,8 @@ bool db_writer_add(struct db_writer *w, int feed, const struct record *r, GError
 void db_writer_malformed(struct db_writer *w, int feed);
 /* The feed's new data will not be used; the old stay. */
 void db_writer_refuse(struct db_writer *w, int feed);
-/* Where a feed came from; called for each source of it. sha256: hex. date: when the file
+/* Where a feed came from; called for each source of it. sha256: hex;
+ * NULL: a folder. date: when the file
  * was last changed, Unix seconds: what is known of the age of data that say nothing themselves. */
 void db_writer_source(struct db_writer *w, int feed, const char *source, const char *sha256,
                       int64_t date);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "advisory/apt_mirror.h"
 #include "advisory/db_write.h"
 #include "advisory/feed.h"
 #include "advisory/input.h"
@@ -165,6 +166,39 @@ static bool import_stream(struct input_stream *in, void *user, GError **error)
     return ok;
 }
 
+/* --- APT mirrors -------------------------------------------------------------------------------
+ */
+
+struct mirror_import {
+    struct import *import;
+    const char *folder;
+};
+
+static bool emit_of_mirror(const struct record *r, void *user, GError **error)
+{
+    const struct mirror_import *m = user;
+    int feed = db_writer_feed(m->import->writer, r->feed, false, error);
+    if (feed < 0)
+        return false;
+    db_writer_source(m->import->writer, feed, m->folder, NULL, r->modified);
+    m->import->records++;
+    return db_writer_add(m->import->writer, feed, r, error);
+}
+
+static bool import_folder(const char *path, bool *done, void *user, GError **error)
+{
+    struct import *im = user;
+    *done = im->options->feed == NULL && apt_mirror_is(path);
+    if (!*done)
+        return true;
+    im->recognised++;
+    struct mirror_import m = { .import = im, .folder = path };
+    const struct apt_mirror_options options = { .keyring = im->options->keyring,
+                                                .warn = im->options->warn,
+                                                .user = im->options->user };
+    return apt_mirror_read(path, &options, (struct record_sink){ emit_of_mirror, &m }, error);
+}
+
 /* --- the whole -------------------------------------------------------------------------------- */
 
 /* More than one record in a hundred: the feed is damaged or has changed its form. */
@@ -183,7 +217,9 @@ static void refuse_bad_feeds(struct import *im, struct import_result *result)
 
 static bool import_paths(struct import *im, char *const *paths, GError **error)
 {
-    const struct input_functions functions = { .stream = import_stream, .user = im };
+    const struct input_functions functions = { .stream = import_stream,
+                                               .folder = import_folder,
+                                               .user = im };
     for (unsigned i = 0; paths[i] != NULL; i++) {
         im->recognised = 0;
         im->source = im->options->sources != NULL ? im->options->sources[i] : NULL;

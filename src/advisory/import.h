@@ -11,6 +11,9 @@ struct import_options {
     const char *const *meta;    /* keys and values in turn to keep in the database; a NULL value
                                    forgets the key */
     unsigned meta_count;        /* of pairs */
+    const char *keyring; /* for gpgv: whose signatures APT mirrors must have; NULL: not checked */
+    /* What people should know although the import goes on: one line. May be NULL. */
+    void (*warn)(const char *message, void *user);
     /* A malformed record, a file that is no feed: one line. May be NULL. */
     void (*note)(const char *message, void *user);
     /* Called often: what is being read, bytes read of it, records so far. May be NULL. */
@@ -32,8 +35,9 @@ struct import_result {
 };
 void import_result_done(struct import_result *r);
 
-/* Reads paths (NULL-terminated) and replaces the database at db_path as a whole, or leaves it as it
- * is. A path that holds nothing recognised, or damaged archives, fail. result is filled even on
- * failure; import_result_done() frees. */
+/* Reads paths (NULL-terminated): files, folders, archives, and folders that are APT mirrors; and
+ * replaces the database at db_path as a whole, or leaves it as it is. A path that holds nothing
+ * recognised, or damaged archives, fail. result is filled even on failure; import_result_done()
+ * frees. */
 bool advisory_import(const char *db_path, char *const *paths, const struct import_options *options,
                      struct import_result *result, GError **error);

@@ -235,8 +235,10 @@ static bool each_of_folder(const char *path, const struct input_functions *f, un
                            GError **error)
 {
     bool done = false;
-    if (f->folder != NULL && (!f->folder(path, &done, f->user, error) || done))
-        return done;
+    if (f->folder != NULL && !f->folder(path, &done, f->user, error))
+        return false;
+    if (done)
+        return true;
     if (depth > LIMIT_SYMLINKS)
         return fail_limit(error, "%s: folders nested deeper than %d", path, LIMIT_SYMLINKS);
     g_autoptr(GDir) dir = g_dir_open(path, 0, error);

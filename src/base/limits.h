@@ -36,6 +36,8 @@
 #define LIMIT_FEED_STRINGS       8000000u     /* distinct versions of one feed */
 #define LIMIT_FEED_NESTING       3            /* an archive in an archive ... */
 #define LIMIT_FEED_BYTES         (64ull << 30) /* unpacked, of one path given to import */
+#define LIMIT_FEED_CHANGELOG     (64u << 20)  /* of a Debian package, unpacked */
+#define LIMIT_APT_RELEASE        (64u << 20)  /* a Release file */
 #define LIMIT_FEED_DOWNLOAD      (8ull << 30)
 #define LIMIT_FEED_XML_DEPTH     64
 #define LIMIT_FEEDS              4096u        /* in one database */

@@ -10,12 +10,14 @@
 #include "cli/commands.h"
 #include "cli/database.h"
 
-static char *feed;
+static char *feed, *keyring;
 static gboolean verbose;
 
 static const GOptionEntry entries[] = {
     { "feed", 0, 0, G_OPTION_ARG_STRING, &feed, "Take everything for this feed, not by content",
       "NAME" },
+    { "keyring", 0, 0, G_OPTION_ARG_FILENAME, &keyring,
+      "Check the signatures of APT mirrors by this keyring (gpgv)", "FILE" },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &verbose,
       "Name malformed records and files that are no feed", NULL },
     { 0 },
@@ -67,10 +69,14 @@ static enum cli_status import_run(int argc, char **argv)
     /* A file size limit is then an error like a full disk, and the old database stays. */
     (void)signal(SIGXFSZ, SIG_IGN);
     bool terminal = isatty(STDERR_FILENO) != 0;
+    /* Without a slash gpgv would look for it in its own folder. */
+    g_autofree char *ring = keyring != NULL ? g_canonicalize_filename(keyring, NULL) : NULL;
     const struct import_options options = {
         .feed = feed,
         .now = (int64_t)time(NULL),
         .note = verbose ? show_note : NULL,
+        .warn = show_note,
+        .keyring = ring,
         .progress = show_progress,
         .user = &terminal,
     };
@@ -96,13 +102,17 @@ const struct cli_command command_db_import = {
     .usage = "[OPTION…] PATH…",
     .description =
         "Reads files, folders, and zip and tar archives, each also compressed with gzip, zstd, xz "
-        "or bzip2. What a file is, is told by its content.\n\n"
+        "or bzip2. What a file is, is told by its content. A folder that is an APT mirror gives "
+        "what its "
+        "security and update pockets offer, with the CVEs that the packages' changelogs name.\n\n"
         "The database is replaced as a whole when everything has been read; if anything fails, the "
         "old one stays. A feed is replaced by what is imported of it; OSV records are added and "
         "replaced one by one. Other feeds stay as they are. A feed of which more than one record "
         "in a hundred is malformed is refused.",
     .examples = "assay db import debian-osv.zip kev.json\n  two feeds\n"
-                "assay db import --db here.db feeds/\n  every feed of a folder",
+                "assay db import --db here.db feeds/\n  every feed of a folder\n"
+                "assay db import --keyring debian-archive-keyring.gpg /srv/debian-security\n"
+                "  a local APT mirror, its signatures checked",
     .options = (const GOptionEntry *const[]){ entries, cli_database_options, NULL },
     .run = import_run,
 };
