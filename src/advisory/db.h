@@ -14,6 +14,15 @@ struct db_feed {
     GPtrArray *strings; /* char * by number, filled as they are asked for; owned */
 };
 
+/* One vector of a vulnerability or advisory. */
+struct db_vector {
+    const char *source; /* NULL: not said */
+    const char *vector; /* NULL: words only */
+    enum severity severity;
+};
+
+enum { DB_VECTORS = 8 };
+
 /* What a feed says about an advisory. Kept while the database is open. */
 struct db_advisory {
     const char *name, *title;
@@ -21,6 +30,8 @@ struct db_advisory {
     int64_t published, modified;
     const uint32_t *cves;
     unsigned cve_count;
+    struct db_vector vectors[DB_VECTORS]; /* the worst of what it is about */
+    unsigned vector_count;
 };
 
 struct advisory_db {
@@ -45,8 +56,8 @@ struct db_feed *db_feed_by_id(const struct advisory_db *db, int64_t id);
 /* A string of a feed; NULL for 0 and for numbers that are not there. Valid while db is open. */
 const char *db_string(struct advisory_db *db, struct db_feed *f, uint32_t number);
 /* NULL with *error set. Valid while db is open. */
-const struct db_advisory *db_advisory(struct advisory_db *db, const struct db_feed *f,
-                                      uint32_t number, GError **error);
+const struct db_advisory *db_advisory(struct advisory_db *db, struct db_feed *f, uint32_t number,
+                                      GError **error);
 /* The CVEs of any advisory of this name in any feed, added to a GArray of uint32_t. */
 bool db_cves_of_name(struct advisory_db *db, const char *name, GArray *out, GError **error);
 
@@ -59,18 +70,12 @@ typedef bool (*db_affected_func)(struct db_feed *f, const void *blob, size_t len
 bool db_affected(struct advisory_db *db, uint32_t ecosystem, const char *package,
                  db_affected_func func, void *user, GError **error);
 
-/* One vector of a vulnerability or advisory. */
-struct db_vector {
-    const char *source; /* NULL: not said */
-    const char *vector; /* NULL: words only */
-    enum severity severity;
-};
 struct db_vulnerability {
     struct db_feed *feed;
     enum severity severity;
     int64_t published, modified;
     const char *title;
-    struct db_vector vectors[8];
+    struct db_vector vectors[DB_VECTORS];
     unsigned vector_count;
 };
 /* What feeds say about a CVE, added to a GArray of struct db_vulnerability. */

@@ -102,7 +102,7 @@ static bool prepare_all(struct advisory_db *db, GError **error)
         { &db->affected,
           "SELECT feed, statements FROM affected WHERE ecosystem=?1 AND package=?2" },
         { &db->string, "SELECT text FROM string WHERE feed=?1 AND id=?2" },
-        { &db->advisory, "SELECT name, severity, published, modified, title, cves FROM advisory"
+        { &db->advisory, "SELECT name, severity, published, modified, title, cves, vectors FROM advisory"
                          " WHERE feed=?1 AND id=?2" },
         { &db->vulnerability, "SELECT feed, severity, published, modified, title, vectors"
                               " FROM vulnerability WHERE cve=?1" },

@@ -57,8 +57,25 @@ static unsigned read_cves(const void *blob, size_t len, uint32_t *out)
     return n;
 }
 
-const struct db_advisory *db_advisory(struct advisory_db *db, const struct db_feed *f,
-                                      uint32_t number, GError **error)
+/* Returns how many were read into out. */
+static unsigned read_vectors(struct advisory_db *db, struct db_feed *f, const void *blob,
+                             size_t len, struct db_vector out[static DB_VECTORS])
+{
+    struct cursor c = cursor_of(blob, len);
+    uint64_t source, vector, severity;
+    unsigned n = 0;
+    while (n < DB_VECTORS && varint_read(&c, &source) && varint_read(&c, &vector) &&
+           varint_read(&c, &severity) && severity < SEVERITY_COUNT)
+        out[n++] = (struct db_vector){
+            .source = db_string(db, f, (uint32_t)source),
+            .vector = db_string(db, f, (uint32_t)vector),
+            .severity = (enum severity)severity,
+        };
+    return n;
+}
+
+const struct db_advisory *db_advisory(struct advisory_db *db, struct db_feed *f, uint32_t number,
+                                      GError **error)
 {
     int64_t key = f->id << 32 | number;
     struct db_advisory *a = g_hash_table_lookup(db->advisories, &key);
@@ -84,6 +101,8 @@ const struct db_advisory *db_advisory(struct advisory_db *db, const struct db_fe
             .modified = sqlite3_column_int64(s, 3),
             .cves = (uint32_t *)(void *)(a + 1),
         };
+        a->vector_count = read_vectors(db, f, sqlite3_column_blob(s, 6),
+                                       (size_t)sqlite3_column_bytes(s, 6), a->vectors);
         a->cve_count = read_cves(blob, len, (uint32_t *)(void *)(a + 1));
         g_hash_table_insert(db->advisories, g_memdup2(&key, sizeof key), a);
     } else {
@@ -136,20 +155,6 @@ bool db_affected(struct advisory_db *db, uint32_t ecosystem, const char *package
     return ok;
 }
 
-static void read_vectors(struct advisory_db *db, struct db_vulnerability *v, const void *blob,
-                         size_t len)
-{
-    struct cursor c = cursor_of(blob, len);
-    uint64_t source, vector, severity;
-    while (v->vector_count < G_N_ELEMENTS(v->vectors) && varint_read(&c, &source) &&
-           varint_read(&c, &vector) && varint_read(&c, &severity) && severity < SEVERITY_COUNT)
-        v->vectors[v->vector_count++] = (struct db_vector){
-            .source = db_string(db, v->feed, (uint32_t)source),
-            .vector = db_string(db, v->feed, (uint32_t)vector),
-            .severity = (enum severity)severity,
-        };
-}
-
 bool db_vulnerabilities(struct advisory_db *db, uint32_t cve, GArray *out, GError **error)
 {
     sqlite3_stmt *s = db->vulnerability;
@@ -166,7 +171,8 @@ bool db_vulnerabilities(struct advisory_db *db, uint32_t cve, GArray *out, GErro
         };
         if (v.feed == NULL)
             continue;
-        read_vectors(db, &v, sqlite3_column_blob(s, 5), (size_t)sqlite3_column_bytes(s, 5));
+        v.vector_count = read_vectors(db, v.feed, sqlite3_column_blob(s, 5),
+                                      (size_t)sqlite3_column_bytes(s, 5), v.vectors);
         g_array_append_val(out, v);
     }
     bool ok = step == SQLITE_DONE || db_fail(db->sql, db->path, error);

@@ -268,7 +268,7 @@ static bool conclude(const struct judging *jg, const struct verdict *v, guint n,
         f.modified = said->advisory->modified;
     }
     name_advisories(j, v, n, f.id, &f);
-    if (!finding_rate(j, v->cve, stated, &f, error))
+    if (!finding_rate(j, v->cve, stated, said->advisory, said->feed, &f, error))
         return false;
     g_array_append_val(findings, f);
     return true;

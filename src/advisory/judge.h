@@ -20,8 +20,11 @@ struct judge {
 bool judge_package(const struct judge *j, const struct frame_package *p, struct judgement *out,
                    GError **error);
 
-/* Severity, score, title, dates and links of a finding whose CVE is given (rate.c). */
-bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated, struct finding *out,
+/* Severity, score, title, dates and links of a finding (rate.c). cve: 0 when it is about none.
+ * stated: what the distribution says. advisory, of feed: whose score counts when nothing is known
+ * about the CVE itself; NULL. */
+bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated,
+                  const struct db_advisory *advisory, struct db_feed *feed, struct finding *out,
                   GError **error);
 /* Worst first: exploited, severity, score, state, then id. For sorting arrays of findings. */
 int finding_compare(const void *a, const void *b);

@@ -155,7 +155,16 @@ static void add_links(const struct judge *j, bool is_cve, struct finding *out)
         out->urls = urls;
 }
 
-bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated, struct finding *out,
+/* An advisory has one score for all that it is about: the worst. */
+static void rate_by_advisory(struct rating *r, const struct db_advisory *a, struct db_feed *feed)
+{
+    struct db_vulnerability v = { .feed = feed, .vector_count = a->vector_count };
+    memcpy(v.vectors, a->vectors, sizeof v.vectors);
+    rate_by(r, &v);
+}
+
+bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated,
+                  const struct db_advisory *advisory, struct db_feed *feed, struct finding *out,
                   GError **error)
 {
     struct rating r = { .judge = j, .rank = -1 };
@@ -176,6 +185,8 @@ bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated, str
             out->modified = MAX(out->modified, v->modified);
         }
     }
+    if (r.rank < 0 && advisory != NULL)
+        rate_by_advisory(&r, advisory, feed);
     settle(&r, stated, out);
     add_links(j, cve != 0, out);
     return true;

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *pos = bytes;
     while (apt_next_stanza(&pos, bytes + size, &s)) {
         g_autofree char *source = apt_field_dup(&s, "Source");
-        if (s.len == 0 || pos > bytes + size)
+        if (s.len == 0 || pos > bytes + size || (source != NULL && strlen(source) > s.len))
             abort();
     }
     return 0;
