@@ -24,6 +24,11 @@
 #define LIMIT_PACKAGES           1000000u     /* per system */
 #define LIMIT_USERS              1000000u
 #define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
+#define LIMIT_SUBVOLUMES         65536u       /* of one filesystem (btrfs) */
+#define LIMIT_BTRFS_CHUNKS       (1u << 20)   /* stripes of all chunks; one covers up to 10 GiB */
+#define LIMIT_BTRFS_CACHE        (16u << 20)  /* tree blocks kept in memory */
+#define LIMIT_BTRFS_COMPRESSED   (1u << 20)   /* one compressed extent; Linux writes 128 KiB */
+#define LIMIT_BTRFS_REPORTED     65536u       /* damaged places remembered, to report them once */
 #define LIMIT_FRAME_MEMORY       (2048u << 20)
 #define LIMIT_FRAME_RECORD       (1u << 20)   /* one record between inspector and program */
 #define LIMIT_FRAME_JSON         (2047u << 20) /* a frame read from a file */

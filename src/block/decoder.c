@@ -8,11 +8,15 @@
 #include <zlib.h>
 #include <zstd.h>
 
+/* The largest window that a stream may ask memory for: 1 MiB. */
+#define WINDOW_LOG 20
+
 struct decoder {
     struct decoder *next; /* in the pool */
     z_stream inflate;
     bool inflate_ready;
     ZSTD_DCtx *zstd;
+    ZSTD_DCtx *zstd_stream;
 #if HAVE_LIBDEFLATE
     struct libdeflate_decompressor *fast;
 #endif
@@ -42,6 +46,7 @@ void decoder_pool_free(struct decoder_pool *pool)
         if (d->inflate_ready)
             (void)inflateEnd(&d->inflate);
         (void)ZSTD_freeDCtx(d->zstd);
+        (void)ZSTD_freeDCtx(d->zstd_stream);
 #if HAVE_LIBDEFLATE
         libdeflate_free_decompressor(d->fast);
 #endif
@@ -80,27 +85,25 @@ uint8_t *decoder_room(struct decoder *d, size_t len)
     return d->room;
 }
 
-/* Twice as fast as zlib, where all is well: what ends exactly with the cluster. */
+/* Twice as fast as zlib, where all is well: what ends within the room. */
 static bool run_fast(struct decoder *d, const uint8_t *in, size_t in_len, uint8_t *out,
-                     size_t out_len)
+                     size_t out_len, size_t *got)
 {
 #if HAVE_LIBDEFLATE
-    size_t used, got = 0;
+    size_t used;
     if (d->fast == NULL)
         d->fast = libdeflate_alloc_decompressor();
-    return d->fast != NULL &&
-           libdeflate_deflate_decompress_ex(d->fast, in, in_len, out, out_len, &used, &got) ==
-               LIBDEFLATE_SUCCESS &&
-           got == out_len;
+    return d->fast != NULL && libdeflate_deflate_decompress_ex(d->fast, in, in_len, out, out_len,
+                                                               &used, got) == LIBDEFLATE_SUCCESS;
 #else
     return false;
 #endif
 }
 
 static const char *run_deflate(struct decoder *d, const uint8_t *in, size_t in_len, uint8_t *out,
-                               size_t out_len)
+                               size_t out_len, size_t *got)
 {
-    if (run_fast(d, in, in_len, out, out_len))
+    if (run_fast(d, in, in_len, out, out_len, got))
         return NULL;
     /* Negative: raw deflate. The largest window also reads what smaller ones wrote. */
     int ret = d->inflate_ready ? inflateReset(&d->inflate) : inflateInit2(&d->inflate, -MAX_WBITS);
@@ -114,8 +117,9 @@ static const char *run_deflate(struct decoder *d, const uint8_t *in, size_t in_l
     ret = inflate(&d->inflate, Z_FINISH);
     if (ret != Z_STREAM_END && ret != Z_BUF_ERROR && ret != Z_OK)
         return "the deflate data is damaged";
-    /* Z_BUF_ERROR is also "no more room": the cluster is complete, its end mark is not read. */
-    return d->inflate.avail_out == 0 ? NULL : "the deflate data ends early";
+    *got = out_len - d->inflate.avail_out;
+    /* Z_BUF_ERROR is also "no more room": all is there, the end mark is not read. */
+    return ret == Z_STREAM_END || d->inflate.avail_out == 0 ? NULL : "the deflate data ends early";
 }
 
 /* Whole frames are decoded straight into the output: the streaming interface would allocate the
@@ -142,9 +146,44 @@ static const char *run_zstd(struct decoder *d, const uint8_t *in, size_t in_len,
     return NULL;
 }
 
+/* One frame, of which only the start may be wanted: that needs the streaming interface. */
+static const char *run_zstd_some(struct decoder *d, const uint8_t *in, size_t in_len, uint8_t *out,
+                                 size_t out_len, size_t *got)
+{
+    if (d->zstd_stream == NULL) {
+        d->zstd_stream = ZSTD_createDCtx();
+        if (d->zstd_stream == NULL ||
+            ZSTD_isError(ZSTD_DCtx_setParameter(d->zstd_stream, ZSTD_d_windowLogMax, WINDOW_LOG)))
+            return "the zstd decoder cannot start";
+    }
+    ZSTD_inBuffer from = { .src = in, .size = in_len };
+    ZSTD_outBuffer to = { .dst = out, .size = out_len };
+    (void)ZSTD_DCtx_reset(d->zstd_stream, ZSTD_reset_session_only);
+    for (size_t more = 1; more != 0 && to.pos < to.size;) {
+        size_t before = from.pos + to.pos;
+        more = ZSTD_decompressStream(d->zstd_stream, &to, &from);
+        if (ZSTD_isError(more))
+            return "the zstd data is damaged";
+        if (more != 0 && from.pos + to.pos == before)
+            return "the zstd data ends early";
+    }
+    *got = to.pos;
+    return NULL;
+}
+
 const char *decoder_run(struct decoder *d, enum decoder_kind kind, const uint8_t *in, size_t in_len,
                         uint8_t *out, size_t out_len)
 {
-    return kind == DECODER_ZSTD ? run_zstd(d, in, in_len, out, out_len)
-                                : run_deflate(d, in, in_len, out, out_len);
+    size_t got = 0;
+    if (kind == DECODER_ZSTD)
+        return run_zstd(d, in, in_len, out, out_len);
+    const char *wrong = run_deflate(d, in, in_len, out, out_len, &got);
+    return wrong == NULL && got < out_len ? "the deflate data ends early" : wrong;
+}
+
+const char *decoder_run_some(struct decoder *d, enum decoder_kind kind, const uint8_t *in,
+                             size_t in_len, uint8_t *out, size_t out_len, size_t *got)
+{
+    return kind == DECODER_ZSTD ? run_zstd_some(d, in, in_len, out, out_len, got)
+                                : run_deflate(d, in, in_len, out, out_len, got);
 }

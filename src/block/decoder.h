@@ -31,3 +31,7 @@ uint8_t *decoder_room(struct decoder *d, size_t len);
  * uses memory beyond out and a few hundred KiB, whatever the bytes say. */
 const char *decoder_run(struct decoder *d, enum decoder_kind kind, const uint8_t *in, size_t in_len,
                         uint8_t *out, size_t out_len);
+/* The same for a stream that may end before out_len bytes, or hold more than them: *got says how
+ * many there are. */
+const char *decoder_run_some(struct decoder *d, enum decoder_kind kind, const uint8_t *in,
+                             size_t in_len, uint8_t *out, size_t out_len, size_t *got);

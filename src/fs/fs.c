@@ -5,8 +5,10 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "fs/drivers.h"
 
 const struct tree_driver *const tree_drivers[] = {
+    &btrfs_driver,
     NULL,
 };
 

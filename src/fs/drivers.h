@@ -1,0 +1,5 @@
+/* The filesystems: one line each, in the order of the table in fs.c. */
+#pragma once
+#include "fs/fs.h"
+
+extern const struct tree_driver btrfs_driver;
