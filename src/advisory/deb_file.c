@@ -142,7 +142,10 @@ static la_ssize_t read_member(struct archive *inner, void *user, const void **bu
     struct archive *outer = user;
     size_t len;
     la_int64_t offset;
-    int got = archive_read_data_block(outer, buffer, &len, &offset);
+    int got;
+    do /* 0 is the end to libarchive */
+        got = archive_read_data_block(outer, buffer, &len, &offset);
+    while (got == ARCHIVE_OK && len == 0);
     if (got == ARCHIVE_EOF)
         return 0;
     if (got != ARCHIVE_OK) {

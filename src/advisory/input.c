@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "advisory/gunzip.h"
 #include "base/autoclose.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -39,12 +40,12 @@ static void archive_free_any(struct archive *a)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(archive, archive_free_any)
 
-/* Only formats that are meant; none of libarchive's that run other programs. */
+/* Only formats that are meant; none of libarchive's that run other programs. gzip is not among
+ * them: gunzip.h. */
 static struct archive *new_archive(void)
 {
     struct archive *a = archive_read_new();
-    bool ok = a != NULL && archive_read_support_filter_gzip(a) == ARCHIVE_OK &&
-              archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
+    bool ok = a != NULL && archive_read_support_filter_bzip2(a) == ARCHIVE_OK &&
               archive_read_support_filter_xz(a) == ARCHIVE_OK &&
               archive_read_support_filter_zstd(a) == ARCHIVE_OK &&
               archive_read_support_format_tar(a) == ARCHIVE_OK &&
@@ -74,7 +75,10 @@ bool input_read(struct input_stream *s, const void **bytes, size_t *len, GError 
         return true;
     }
     la_int64_t offset;
-    int got = archive_read_data_block(r->archive, bytes, len, &offset);
+    int got;
+    do /* a hole may come as a block of no bytes: only the end is 0 to our callers */
+        got = archive_read_data_block(r->archive, bytes, len, &offset);
+    while (got == ARCHIVE_OK && *len == 0);
     if (got == ARCHIVE_EOF)
         *len = 0;
     else if (got != ARCHIVE_OK)
@@ -94,12 +98,32 @@ static la_ssize_t read_outer(struct archive *a, void *user, const void **buffer)
     struct input_stream *s = user;
     size_t len = 0;
     g_autoptr(GError) error = NULL;
-    /* A sparse tar member may yield blocks of no bytes: only the end is 0. */
     if (!input_read(s, buffer, &len, &error)) {
         archive_set_error(a, EIO, "%s", error->message);
         return -1;
     }
     return (la_ssize_t)len;
+}
+
+static bool more_for_gunzip(void *user, const void **bytes, size_t *len, GError **error)
+{
+    return input_read(user, bytes, len, error);
+}
+
+static la_ssize_t read_gunzip(struct archive *a, void *user, const void **buffer)
+{
+    size_t len = 0;
+    g_autoptr(GError) error = NULL;
+    if (!gunzip_read(user, buffer, &len, &error)) {
+        archive_set_error(a, EIO, "%s", error->message);
+        return -1;
+    }
+    return (la_ssize_t)len;
+}
+
+static bool is_gzip(const uint8_t *p, size_t len)
+{
+    return len >= 3 && memcmp(p, "\x1f\x8b\x08", 3) == 0;
 }
 
 static bool is_packed(const uint8_t *p, size_t len)
@@ -148,12 +172,17 @@ static bool handle_stream(struct source *src, struct input_stream *s, unsigned d
     size_t len;
     if (!peek(s, &bytes, &len, error))
         return false;
-    if (!is_packed(bytes, len))
+    bool gzip = is_gzip(bytes, len);
+    if (!gzip && !is_packed(bytes, len))
         return src->functions->stream(s, src->functions->user, error);
     if (depth >= LIMIT_FEED_NESTING)
         return fail_limit(error, "%s: archives nested deeper than %d", s->name, LIMIT_FEED_NESTING);
     g_autoptr(archive) inner = new_archive();
-    if (inner == NULL || archive_read_open(inner, s, NULL, read_outer, NULL) != ARCHIVE_OK)
+    g_autoptr(gunzip) unzip = gzip ? gunzip_new(more_for_gunzip, s) : NULL;
+    int opened = inner == NULL ? ARCHIVE_FATAL
+                 : gzip        ? archive_read_open(inner, unzip, NULL, read_gunzip, NULL)
+                               : archive_read_open(inner, s, NULL, read_outer, NULL);
+    if (opened != ARCHIVE_OK)
         return archive_fail(inner, s->name, error);
     return each_member(src, inner, s, depth + 1, error);
 }

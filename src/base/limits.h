@@ -39,7 +39,7 @@
 #define LIMIT_FEED_TITLE         160u         /* bytes kept of what an advisory says */
 #define LIMIT_FEED_STATEMENTS    4000000u     /* of one record */
 #define LIMIT_FEED_STRINGS       8000000u     /* distinct versions of one feed */
-#define LIMIT_FEED_NESTING       3            /* an archive in an archive ... */
+#define LIMIT_FEED_NESTING       6            /* a layer of packing in another ... */
 #define LIMIT_FEED_BYTES         (64ull << 30) /* unpacked, of one path given to import */
 #define LIMIT_FEED_CHANGELOG     (64u << 20)  /* of a Debian package, unpacked */
 #define LIMIT_APT_RELEASE        (64u << 20)  /* a Release file */

@@ -234,6 +234,32 @@ def test_a_truncated_archive_is_refused(assay, tmp_path, database, records):
     assert leftovers(database) == []
 
 
+def test_a_changed_archive_is_refused(assay, tmp_path, database, records):
+    """Every container has a checksum, and it is checked."""
+    folder = tmp_path / "forms"
+    folder.mkdir()
+    containers(folder, records.read_bytes())
+    run("zstd", "-q", "-f", "--check", folder / "lines.jsonl", "-o", folder / "x.jsonl.zst")
+    for name in ("x.json.gz", "x.jsonl.xz", "x.jsonl.bz2", "x.jsonl.zst"):
+        data = bytearray((folder / name).read_bytes())
+        data[-6 if name.endswith("gz") else -2] ^= 0x55
+        (folder / name).write_bytes(data)
+        assert name in assay.refusal("db", "import", "--db", database, folder / name)
+        assert not database.exists()
+
+
+def test_gzip_members_are_one_stream(assay, tmp_path, database, records):
+    assay.output("db", "import", "--db", database, records)
+    expected = export(assay, database)
+    data = records.read_bytes()
+    several = tmp_path / "several.gz"
+    several.write_bytes(gzip.compress(data[:1000]) + gzip.compress(b"") +
+                        gzip.compress(data[1000:]) + bytes(512))
+    other = tmp_path / "other.db"
+    assay.output("db", "import", "--db", other, several)
+    assert export(assay, other) == expected
+
+
 def test_what_is_no_feed_is_said(assay, tmp_path, database):
     other = tmp_path / "hello.txt"
     other.write_text("hello\n")
