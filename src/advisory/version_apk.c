@@ -1,151 +1,173 @@
-/* Alpine versions: number{.number}[letter]{_suffix[number]}[~hash][-rNumber], as apk-tools orders
- * them. What does not follow the form is read as far as it does; the rest compares as bytes. */
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+/* Alpine's versions: number{.number}[letter]{_suffix[number]}[~hash][-rNumber].
+ *
+ * The order is that of apk-tools 3. From version 2 comes what advisories still name: a number
+ * behind the letter ("6.6.2p1"), and "-r" for "-r0". */
+#include "advisory/version_driver.h"
+#include "advisory/version_span.h"
 
-#include "advisory/version_scheme.h"
-
-/* Kinds of what may come next, in the order in which they make a version newer. */
+/* In the order in which they may follow each other. The earlier its kind, the newer is the version
+ * in which it comes where another has something else, or ends. */
 enum token {
-    TOKEN_SUFFIX_OLDER,
-    TOKEN_END,
-    TOKEN_REVISION,
-    TOKEN_HASH,
-    TOKEN_SUFFIX,
-    TOKEN_LETTER,
+    TOKEN_FIRST_NUMBER,
     TOKEN_NUMBER,
-    TOKEN_INVALID
+    TOKEN_LETTER,
+    TOKEN_SUFFIX,
+    TOKEN_SUFFIX_NUMBER,
+    TOKEN_HASH,
+    TOKEN_REVISION,
+    TOKEN_END,
+    TOKEN_INVALID,   /* what follows is no version: older than if it ended here */
+    TOKEN_PRERELEASE /* a suffix that makes older than anything else does */
 };
 
 struct reader {
-    const char *p;
-    bool first;
+    struct span rest;
     enum token token;
-    const char *begin, *end; /* digits, letter or hash */
-    int suffix;              /* place in suffixes[] */
+    struct span value;
+    int suffix; /* place in suffixes[] */
+    bool odd;   /* read, but no version for apk-tools */
 };
 
 static const char *const suffixes[] = {
     "alpha", "beta", "pre", "rc", "cvs", "svn", "git", "hg", "p"
 };
-enum { OLDER_SUFFIXES = 4 };
+enum { PRERELEASES = 4 };
 
-static const char *skip_digits(const char *p)
+static void read_number(struct reader *r, enum token token)
 {
-    while (g_ascii_isdigit(*p))
-        p++;
-    return p;
+    r->value = span_take_digits(&r->rest);
+    r->token = span_empty(r->value) ? TOKEN_INVALID : token;
 }
 
-static void next_suffix(struct reader *r)
+static void read_suffix(struct reader *r)
 {
+    struct span name = { r->rest.p, r->rest.p };
+    while (name.end < r->rest.end && g_ascii_islower(*name.end))
+        name.end++;
+    r->rest.p = name.end;
     r->token = TOKEN_INVALID;
-    size_t best = 0;
-    for (size_t i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-        size_t len = strlen(suffixes[i]);
-        if (len > best && strncmp(r->p + 1, suffixes[i], len) == 0) {
-            best = len;
-            r->suffix = (int)i;
-            r->token = i < OLDER_SUFFIXES ? TOKEN_SUFFIX_OLDER : TOKEN_SUFFIX;
+    for (int i = 0; i < (int)G_N_ELEMENTS(suffixes); i++) {
+        if (span_compare(name, span_of(suffixes[i])) == 0) {
+            r->suffix = i;
+            r->token = i < PRERELEASES ? TOKEN_PRERELEASE : TOKEN_SUFFIX;
         }
     }
-    r->begin = r->p + 1 + best;
-    r->end = skip_digits(r->begin);
-    r->p = r->token == TOKEN_INVALID ? r->p : r->end;
 }
 
-static void next(struct reader *r)
+static void read_hash(struct reader *r)
 {
-    const char *p = r->p;
-    bool was_number = r->token == TOKEN_NUMBER;
-    if (*p == '\0') {
+    r->value = (struct span){ r->rest.p, r->rest.p };
+    while (r->value.end < r->rest.end && g_ascii_isxdigit(*r->value.end) &&
+           !g_ascii_isupper(*r->value.end))
+        r->value.end++;
+    r->rest.p = r->value.end;
+    r->token = span_empty(r->value) ? TOKEN_INVALID : TOKEN_HASH;
+}
+
+static void read_next(struct reader *r)
+{
+    enum token last = r->token == TOKEN_PRERELEASE ? TOKEN_SUFFIX : r->token;
+    if (span_empty(r->rest)) {
         r->token = TOKEN_END;
-    } else if (r->first || (*p == '.' && was_number && g_ascii_isdigit(p[1]))) {
-        r->begin = r->first ? p : p + 1;
-        r->end = r->p = skip_digits(r->begin);
-        r->token = r->end > r->begin ? TOKEN_NUMBER : TOKEN_INVALID;
-    } else if (g_ascii_islower(*p) && was_number) {
+        return;
+    }
+    if (span_at_digit(r->rest) && (last == TOKEN_SUFFIX || last == TOKEN_LETTER)) {
+        read_number(r, last == TOKEN_SUFFIX ? TOKEN_SUFFIX_NUMBER : TOKEN_NUMBER);
+        return;
+    }
+    struct span invalid = r->rest;
+    char c = *r->rest.p++;
+    if (c == '.' && last <= TOKEN_NUMBER) {
+        read_number(r, TOKEN_NUMBER);
+    } else if (g_ascii_islower(c) && last <= TOKEN_NUMBER) {
+        r->value = (struct span){ r->rest.p - 1, r->rest.p };
         r->token = TOKEN_LETTER;
-        r->begin = p;
-        r->end = r->p = p + 1;
-    } else if (*p == '_') {
-        next_suffix(r);
-    } else if (*p == '~') {
-        r->token = TOKEN_HASH;
-        r->begin = p + 1;
-        r->end = r->begin;
-        while (g_ascii_isxdigit(*r->end))
-            r->end++;
-        r->p = r->end;
-    } else if (*p == '-' && p[1] == 'r') {
-        r->token = TOKEN_REVISION;
-        r->begin = p + 2;
-        r->end = r->p = skip_digits(r->begin);
+    } else if (c == '_' && last <= TOKEN_SUFFIX_NUMBER) {
+        read_suffix(r);
+    } else if (c == '~' && last < TOKEN_HASH) {
+        read_hash(r);
+    } else if (c == '-' && last < TOKEN_REVISION && span_at(r->rest, 'r')) {
+        r->rest.p++;
+        read_number(r, TOKEN_REVISION);
+        if (r->token == TOKEN_INVALID && span_empty(r->rest)) {
+            r->token = TOKEN_REVISION;
+            r->odd = true;
+        }
     } else {
         r->token = TOKEN_INVALID;
     }
+    if (r->token == TOKEN_INVALID)
+        r->value = invalid;
 }
 
-static int compare_numbers(const struct reader *a, const struct reader *b)
+static struct reader reader_of(const char *version)
 {
-    const char *x = a->begin, *y = b->begin;
-    while (x < a->end && *x == '0')
-        x++;
-    while (y < b->end && *y == '0')
-        y++;
-    ptrdiff_t m = a->end - x, n = b->end - y;
-    if (m != n)
-        return m < n ? -1 : 1;
-    return memcmp(x, y, (size_t)n);
+    struct reader r = { .rest = span_of(version) };
+    read_number(&r, TOKEN_FIRST_NUMBER);
+    if (r.token == TOKEN_INVALID)
+        r.value = r.rest;
+    return r;
 }
 
-static int compare_bytes(const char *a, const char *a_end, const char *b, const char *b_end)
-{
-    size_t m = (size_t)(a_end - a), n = (size_t)(b_end - b);
-    int order = memcmp(a, b, MIN(m, n));
-    return order != 0 ? order : m == n ? 0 : m < n ? -1 : 1;
-}
-
-/* Both have the same kind of token. A number behind a dot with a leading zero is a fraction: 1.05
- * is older than 1.1. */
-static int compare_tokens(const struct reader *a, const struct reader *b)
+/* Of two tokens of one kind. A number behind a dot is a fraction when one of the two begins with a
+ * zero: 1.05 is older than 1.1. */
+static int compare_values(const struct reader *a, const struct reader *b)
 {
     switch (a->token) {
     case TOKEN_NUMBER:
-        if (!a->first && (*a->begin == '0' || *b->begin == '0'))
-            return compare_bytes(a->begin, a->end, b->begin, b->end);
-        return compare_numbers(a, b);
+        if (span_at(a->value, '0') || span_at(b->value, '0'))
+            return span_compare(a->value, b->value);
+        return span_compare_numbers(a->value, b->value);
+    case TOKEN_FIRST_NUMBER:
+    case TOKEN_SUFFIX_NUMBER:
+    case TOKEN_REVISION:
+        return span_compare_numbers(a->value, b->value);
     case TOKEN_LETTER:
     case TOKEN_HASH:
-        return compare_bytes(a->begin, a->end, b->begin, b->end);
+        return span_compare(a->value, b->value);
+    case TOKEN_INVALID: /* revisions that are none are all the same */
+        if (span_at(a->value, '-') || span_at(b->value, '-'))
+            return span_at(b->value, '-') - span_at(a->value, '-');
+        return span_compare(a->value, b->value);
     case TOKEN_SUFFIX:
-    case TOKEN_SUFFIX_OLDER:
-        if (a->suffix != b->suffix)
-            return a->suffix - b->suffix;
-        return compare_numbers(a, b);
-    case TOKEN_REVISION:
-        return compare_numbers(a, b);
-    case TOKEN_INVALID:
-        return strcmp(a->p, b->p);
+    case TOKEN_PRERELEASE:
+        return a->suffix - b->suffix;
     case TOKEN_END:
         break;
     }
     return 0;
 }
 
-int version_compare_apk(const char *a, const char *b)
+static bool at_end(const struct reader *r)
 {
-    struct reader x = { .p = a, .first = true }, y = { .p = b, .first = true };
-    for (;;) {
-        next(&x);
-        next(&y);
-        if (x.token != y.token)
-            return x.token < y.token ? -1 : 1;
-        int order = compare_tokens(&x, &y);
-        if (order != 0 || x.token == TOKEN_END || x.token == TOKEN_INVALID)
-            return order;
-        x.first = y.first = false;
-    }
+    return r->token == TOKEN_END || r->token == TOKEN_INVALID;
 }
+
+static int compare_apk(const char *a, const char *b)
+{
+    struct reader x = reader_of(a), y = reader_of(b);
+    while (x.token == y.token) {
+        int order = compare_values(&x, &y);
+        if (order != 0 || at_end(&x))
+            return order;
+        read_next(&x);
+        read_next(&y);
+    }
+    return x.token > y.token ? -1 : 1;
+}
+
+static bool valid_apk(const char *version)
+{
+    struct reader r = reader_of(version);
+    while (!at_end(&r))
+        read_next(&r);
+    return r.token == TOKEN_END && !r.odd;
+}
+
+const struct version_driver version_driver_apk = {
+    .name = "apk",
+    .aliases = (const char *const[]){ "alpine", "wolfi", "chainguard", NULL },
+    .description = "Alpine: number{.number}[letter]{_suffix[number]}[~hash][-rN]",
+    .compare = compare_apk,
+    .valid = valid_apk,
+};

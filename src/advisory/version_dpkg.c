@@ -1,90 +1,76 @@
 /* Debian versions: [epoch:]upstream[-revision], deb-version(7). */
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "advisory/version_driver.h"
+#include "advisory/version_span.h"
 
-#include "advisory/version_scheme.h"
-
-struct part {
-    const char *p, *end;
+struct debian {
+    struct span epoch, upstream, revision; /* no revision is an empty one, which equals "0" */
+    bool has_epoch, has_revision;
 };
 
-/* A tilde sorts before everything, even the end; letters before what is no letter. */
-static int weight(struct part s)
+/* A colon behind anything but digits is no epoch's but part of the version. */
+static struct debian split(const char *text)
 {
-    if (s.p == s.end || g_ascii_isdigit(*s.p))
+    struct debian d = { .upstream = span_of(text) };
+    struct span rest = d.upstream;
+    d.epoch = span_take_digits(&rest);
+    d.has_epoch = !span_empty(d.epoch) && span_at(rest, ':');
+    if (d.has_epoch)
+        d.upstream.p = rest.p + 1;
+    else
+        d.epoch.end = d.epoch.p;
+    d.has_revision = span_split_last(d.upstream, '-', &d.upstream, &d.revision);
+    return d;
+}
+
+/* A tilde sorts before everything, even the end; letters before what is no letter. */
+static int weight(struct span s)
+{
+    if (span_empty(s) || span_at_digit(s))
         return 0;
     if (*s.p == '~')
         return -1;
     return g_ascii_isalpha(*s.p) ? (unsigned char)*s.p : (unsigned char)*s.p + 256;
 }
 
-static bool at_digit(struct part s)
+static int compare_parts(struct span a, struct span b)
 {
-    return s.p < s.end && g_ascii_isdigit(*s.p);
-}
-
-/* Digits as a number of any length: without leading zeros, the longer is the greater. */
-static int compare_digits(struct part *a, struct part *b)
-{
-    while (a->p < a->end && *a->p == '0')
-        a->p++;
-    while (b->p < b->end && *b->p == '0')
-        b->p++;
-    int first = 0;
-    while (at_digit(*a) && at_digit(*b)) {
-        if (first == 0)
-            first = *a->p - *b->p;
-        a->p++;
-        b->p++;
-    }
-    return at_digit(*a) ? 1 : at_digit(*b) ? -1 : first;
-}
-
-static int compare_parts(struct part a, struct part b)
-{
-    while (a.p < a.end || b.p < b.end) {
-        while ((a.p < a.end && !g_ascii_isdigit(*a.p)) || (b.p < b.end && !g_ascii_isdigit(*b.p))) {
+    while (!span_empty(a) || !span_empty(b)) {
+        for (;;) {
             int x = weight(a), y = weight(b);
             if (x != y)
                 return x - y;
+            if (x == 0)
+                break;
             a.p++;
             b.p++;
         }
-        int digits = compare_digits(&a, &b);
-        if (digits != 0)
-            return digits;
+        int order = span_compare_numbers(span_take_digits(&a), span_take_digits(&b));
+        if (order != 0)
+            return order;
     }
     return 0;
 }
 
-static uint64_t take_epoch(const char **version)
+static int compare_dpkg(const char *a, const char *b)
 {
-    const char *colon = strchr(*version, ':');
-    uint64_t epoch = 0;
-    if (colon == NULL)
-        return 0;
-    for (const char *p = *version; p < colon; p++) {
-        if (!g_ascii_isdigit(*p))
-            return 0; /* not an epoch: the colon belongs to the version */
-        epoch = MIN(epoch * 10 + (uint64_t)(*p - '0'), (uint64_t)UINT32_MAX);
-    }
-    *version = colon + 1;
-    return epoch;
+    struct debian x = split(a), y = split(b);
+    int order = span_compare_numbers(x.epoch, y.epoch);
+    if (order == 0)
+        order = compare_parts(x.upstream, y.upstream);
+    return order != 0 ? order : compare_parts(x.revision, y.revision);
 }
 
-int version_compare_dpkg(const char *a, const char *b)
+static bool valid_dpkg(const char *version)
 {
-    uint64_t x = take_epoch(&a), y = take_epoch(&b);
-    if (x != y)
-        return x < y ? -1 : 1;
-    const char *a_end = a + strlen(a), *b_end = b + strlen(b);
-    const char *a_dash = strrchr(a, '-'), *b_dash = strrchr(b, '-');
-    int upstream = compare_parts((struct part){ a, a_dash != NULL ? a_dash : a_end },
-                                 (struct part){ b, b_dash != NULL ? b_dash : b_end });
-    if (upstream != 0)
-        return upstream;
-    return compare_parts((struct part){ a_dash != NULL ? a_dash + 1 : a_end, a_end },
-                         (struct part){ b_dash != NULL ? b_dash + 1 : b_end, b_end });
+    struct debian d = split(version);
+    return span_at_digit(d.upstream) && span_made_of(d.upstream, d.has_epoch ? ".+-~:" : ".+-~") &&
+           (!d.has_revision || (!span_empty(d.revision) && span_made_of(d.revision, "+.~")));
 }
+
+const struct version_driver version_driver_dpkg = {
+    .name = "dpkg",
+    .aliases = (const char *const[]){ "deb", "debian", "ubuntu", NULL },
+    .description = "Debian: [epoch:]upstream[-revision] with ~",
+    .compare = compare_dpkg,
+    .valid = valid_dpkg,
+};
