@@ -45,4 +45,5 @@
 #define LIMIT_APT_RELEASE        (64u << 20)  /* a Release file */
 #define LIMIT_FEED_DOWNLOAD      (8ull << 30)
 #define LIMIT_FEED_XML_DEPTH     64
+#define LIMIT_VERSION_LINE       (64u << 10)  /* two versions to compare */
 #define LIMIT_FEEDS              4096u        /* in one database */

@@ -17,6 +17,7 @@ const struct cli_command *const cli_commands[] = {
     &command_db_status,
     &command_db_lookup,
     &command_db_export,
+    &command_db_compare,
     &command_version,
     &command_help,
     &command_schema,
@@ -159,9 +160,16 @@ static int command_run(const struct cli_command *c, int argc, char **argv)
         (void)cli_fail("%s: %s (see 'assay %s --help')", c->name, error->message, c->name);
         return CLI_ERROR;
     }
+    /* GOption leaves "--" when what follows looks like an option. */
     char **rest = words + 1;
-    if (rest[0] != NULL && g_str_equal(rest[0], "--"))
-        rest++;
+    for (char **w = rest; *w != NULL; w++) {
+        if (g_str_equal(*w, "--")) {
+            g_free(*w);
+            for (; *w != NULL; w++)
+                w[0] = w[1];
+            break;
+        }
+    }
     return (int)c->run((int)g_strv_length(rest), rest);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/cli.h"
 
+extern const struct cli_command command_db_compare;
 extern const struct cli_command command_db_export;
 extern const struct cli_command command_db_import;
 extern const struct cli_command command_db_lookup;
