@@ -17,6 +17,8 @@ void text_append_utf8(GString *out, const char *bytes, size_t len);
 char *text_time(int64_t seconds);
 /* RFC 3339 date or date-time, "YYYY-MM-DD[ T]hh:mm:ss[.frac][Z|+hh:mm]", to Unix seconds. */
 bool text_parse_time(const char *s, int64_t *out);
+/* A UUID in byte order as blkid prints it, in lower case. g_free(). */
+char *text_uuid(const uint8_t uuid[16]);
 /* 1536 -> "1.5 KiB". g_free(). */
 char *text_size(uint64_t bytes);
 

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "fs/drivers.h"
 
 bool btrfs_report_once(struct btrfs *fs, uint64_t logical)
@@ -39,7 +40,7 @@ static bool read_super(struct btrfs *fs, GError **error)
                    b->name, b->size, fs->super.device_bytes);
     fs->sum = btrfs_sum_new(fs->super.sum_type);
     fs->tree.label = fs->super.label[0] != '\0' ? g_strdup(fs->super.label) : NULL;
-    fs->tree.uuid = btrfs_uuid_text(fs->super.fsid);
+    fs->tree.uuid = text_uuid(fs->super.fsid);
     fs->tree.size = fs->super.total_bytes;
     fs->tree.recovery = fs->super.log_root != 0 ? TREE_RECOVERY_NEEDED : TREE_RECOVERY_NONE;
     return true;

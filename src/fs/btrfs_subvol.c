@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "fs/btrfs.h"
 
 bool btrfs_is_subvol_id(uint64_t id)
@@ -248,7 +249,7 @@ static void list_one(struct listing *l, uint64_t id)
                    error != NULL ? error->message : "nothing leads to it");
         return;
     }
-    uuid = root->has_uuid ? btrfs_uuid_text(root->uuid) : NULL;
+    uuid = root->has_uuid ? text_uuid(root->uuid) : NULL;
     sub.root = (struct tree_node){ .id = root->root_dir, .sub = id };
     sub.path = path->str;
     sub.uuid = uuid;

@@ -35,13 +35,6 @@ static const struct {
     { 17, false, "remap_tree" },
 };
 
-char *btrfs_uuid_text(const uint8_t u[BTRFS_UUID_SIZE])
-{
-    return g_strdup_printf("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                           u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11],
-                           u[12], u[13], u[14], u[15]);
-}
-
 /* No reader runs past the end: bytes is a whole superblock. */
 static void take_fields(const uint8_t *bytes, struct btrfs_super *s)
 {

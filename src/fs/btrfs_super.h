@@ -33,5 +33,3 @@ bool btrfs_super_parse(const uint8_t bytes[BTRFS_SUPER_SIZE], uint64_t place, co
 bool btrfs_super_read(struct block *b, struct btrfs_super *out, char **damage, GError **error);
 /* ASSAY_ERROR_UNSUPPORTED names the features that are not read here. */
 bool btrfs_super_check_features(const struct btrfs_super *super, const char *name, GError **error);
-/* "01234567-89ab-...", as blkid prints it. g_free(). */
-char *btrfs_uuid_text(const uint8_t uuid[BTRFS_UUID_SIZE]);

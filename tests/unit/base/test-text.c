@@ -35,6 +35,14 @@ static void test_times_go_both_ways(void)
     g_assert_false(text_parse_time("2024-11-20T", &t));
 }
 
+static void test_uuids_read_as_blkid_prints_them(void)
+{
+    static const uint8_t uuid[16] = { 0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3,
+                                      4,    5,    6,    7,    8, 9, 0xa, 0xff };
+    g_autofree char *s = text_uuid(uuid);
+    g_assert_cmpstr(s, ==, "deadbeef-0001-0203-0405-060708090aff");
+}
+
 static void test_numbers_refuse_what_is_not_one(void)
 {
     uint64_t n;
@@ -57,6 +65,8 @@ int main(int argc, char **argv)
     g_test_add_func("/base/text/hostile names become one plain line",
                     test_hostile_names_become_one_plain_line);
     g_test_add_func("/base/text/times go both ways", test_times_go_both_ways);
+    g_test_add_func("/base/text/uuids read as blkid prints them",
+                    test_uuids_read_as_blkid_prints_them);
     g_test_add_func("/base/number/refuses what is not one", test_numbers_refuse_what_is_not_one);
     return g_test_run();
 }
