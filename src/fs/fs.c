@@ -21,18 +21,23 @@ void *tree_alloc(size_t struct_size, const struct tree_driver *drv, struct block
     t->type_name = drv->name;
     t->size = b->size;
     t->faults = g_ptr_array_new_with_free_func(g_free);
+    t->told = g_hash_table_new(g_str_hash, g_str_equal);
     return t;
 }
 
 void tree_fault(struct tree *t, const char *format, ...)
 {
+    va_list args;
+    va_start(args, format);
+    g_autofree char *text = g_strdup_vprintf(format, args);
+    va_end(args);
+    if (g_hash_table_contains(t->told, text))
+        return;
     t->fault_count++;
     if (t->faults->len >= LIMIT_FAULTS)
         return;
-    va_list args;
-    va_start(args, format);
-    g_ptr_array_add(t->faults, g_strdup_vprintf(format, args));
-    va_end(args);
+    g_hash_table_add(t->told, text);
+    g_ptr_array_add(t->faults, g_steal_pointer(&text));
 }
 
 const struct tree_driver *tree_probe(struct block *b)
@@ -61,6 +66,7 @@ void tree_free(struct tree *t)
     block_unref(t->block);
     g_free(t->label);
     g_free(t->uuid);
+    g_hash_table_unref(t->told);
     g_ptr_array_unref(t->faults);
     g_free(t);
 }

@@ -114,7 +114,8 @@ struct tree {
     struct tree_node root; /* of the default subvolume */
     enum tree_recovery recovery;
     GPtrArray *faults;     /* char *: "path or inode: reason", at most LIMIT_FAULTS */
-    uint64_t fault_count;  /* all of them */
+    GHashTable *told;      /* set of those in faults: what is met again is not told again */
+    uint64_t fault_count;  /* all of them; past LIMIT_FAULTS repeated ones count again */
 };
 
 struct tree_file {
