@@ -118,7 +118,8 @@ bool db_cves_of_name(struct advisory_db *db, const char *name, GArray *out, GErr
     sqlite3_stmt *s = db->by_name;
     (void)sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
     int step;
-    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+    guint rows = 0;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW && rows++ < db->feeds->len) {
         const void *blob = sqlite3_column_blob(s, 0);
         size_t len = (size_t)sqlite3_column_bytes(s, 0);
         guint before = out->len;
@@ -126,7 +127,8 @@ bool db_cves_of_name(struct advisory_db *db, const char *name, GArray *out, GErr
         unsigned n = read_cves(blob, len, (uint32_t *)(void *)out->data + before);
         g_array_set_size(out, before + n);
     }
-    bool ok = step == SQLITE_DONE || db_fail(db->sql, db->path, error);
+    bool ok = step != SQLITE_ROW ? step == SQLITE_DONE || db_fail(db->sql, db->path, error)
+                                 : fail_corrupt(error, "%s: too many called %s", db->path, name);
     (void)sqlite3_reset(s);
     cve_sort(out);
     return ok;
@@ -140,12 +142,13 @@ bool db_affected(struct advisory_db *db, uint32_t ecosystem, const char *package
     (void)sqlite3_bind_text(s, 2, package, -1, SQLITE_STATIC);
     int step;
     bool ok = true;
-    while (ok && (step = sqlite3_step(s)) != SQLITE_DONE) {
+    /* A damaged file may lead round in circles: there is no more than one row a feed. */
+    for (guint rows = 0; ok && (step = sqlite3_step(s)) != SQLITE_DONE; rows++) {
         struct db_feed *f =
             step == SQLITE_ROW ? db_feed_by_id(db, sqlite3_column_int64(s, 0)) : NULL;
         if (step != SQLITE_ROW)
             ok = db_fail(db->sql, db->path, error);
-        else if (f == NULL)
+        else if (f == NULL || rows >= db->feeds->len)
             ok = fail_corrupt(error, "%s: %s: a feed that is not there", db->path, package);
         else
             ok =
@@ -160,7 +163,8 @@ bool db_vulnerabilities(struct advisory_db *db, uint32_t cve, GArray *out, GErro
     sqlite3_stmt *s = db->vulnerability;
     (void)sqlite3_bind_int64(s, 1, cve);
     int step;
-    while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+    guint rows = 0;
+    while ((step = sqlite3_step(s)) == SQLITE_ROW && rows++ < db->feeds->len) {
         const char *title = (const char *)sqlite3_column_text(s, 4);
         struct db_vulnerability v = {
             .feed = db_feed_by_id(db, sqlite3_column_int64(s, 0)),
@@ -175,7 +179,8 @@ bool db_vulnerabilities(struct advisory_db *db, uint32_t cve, GArray *out, GErro
                                       (size_t)sqlite3_column_bytes(s, 5), v.vectors);
         g_array_append_val(out, v);
     }
-    bool ok = step == SQLITE_DONE || db_fail(db->sql, db->path, error);
+    bool ok = step != SQLITE_ROW ? step == SQLITE_DONE || db_fail(db->sql, db->path, error)
+                                 : fail_corrupt(error, "%s: a CVE has too many rows", db->path);
     (void)sqlite3_reset(s);
     return ok;
 }

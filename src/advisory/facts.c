@@ -6,6 +6,24 @@
 #include "advisory/db.h"
 #include "base/error.h"
 
+/* Rows come in the order of their keys; in a damaged file they may come round again for ever. */
+struct order {
+    int64_t a, b;
+    bool any;
+};
+
+static bool in_order(struct order *o, int64_t a, int64_t b)
+{
+    bool ok = !o->any || a > o->a || (a == o->a && b > o->b);
+    *o = (struct order){ a, b, true };
+    return ok;
+}
+
+static bool fail_order(const struct advisory_db *db, GError **error)
+{
+    return fail_corrupt(error, "%s: rows are out of order", db->path);
+}
+
 /* --- statements ------------------------------------------------------------------------------- */
 
 struct walk {
@@ -43,8 +61,9 @@ static bool find_advisories(struct walk *w, GError **error)
 {
     const struct advisory_filter *f = w->filter;
     const char *text = f->advisory != NULL
-                           ? "SELECT feed, id, cves FROM advisory WHERE name=?1"
-                           : "SELECT feed, id, cves FROM advisory WHERE cves IS NOT NULL";
+                           ? "SELECT feed, id, cves FROM advisory WHERE name=?1 ORDER BY feed, id"
+                           : "SELECT feed, id, cves FROM advisory WHERE cves IS NOT NULL"
+                             " ORDER BY feed, id";
     autofinalize sqlite3_stmt *s = db_prepare(w->db->sql, w->db->path, text, error);
     if (s == NULL)
         return false;
@@ -52,8 +71,11 @@ static bool find_advisories(struct walk *w, GError **error)
         (void)sqlite3_bind_text(s, 1, f->advisory, -1, SQLITE_STATIC);
     w->wanted = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     g_autoptr(GArray) cves = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    struct order order = { 0 };
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+        if (!in_order(&order, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1)))
+            return fail_order(w->db, error);
         unsigned n =
             decode_cves(sqlite3_column_blob(s, 2), (size_t)sqlite3_column_bytes(s, 2), cves);
         if (f->by_cve && !about((const uint32_t *)(const void *)cves->data, n, f->cve))
@@ -131,15 +153,30 @@ static bool walk_package(struct walk *w, GError **error)
 static bool walk_all(struct walk *w, GError **error)
 {
     struct advisory_db *db = w->db;
-    autofinalize sqlite3_stmt *s = db_prepare(
-        db->sql, db->path, "SELECT ecosystem, package, feed, statements FROM affected", error);
+    autofinalize sqlite3_stmt *s =
+        db_prepare(db->sql, db->path,
+                   "SELECT ecosystem, package, feed, statements FROM affected"
+                   " ORDER BY ecosystem, package, feed",
+                   error);
     if (s == NULL)
         return false;
+    g_autoptr(GString) before = g_string_new(NULL);
+    struct order order = { 0 };
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
         int64_t ecosystem = sqlite3_column_int64(s, 0);
+        const char *package = (const char *)sqlite3_column_text(s, 1);
+        int names = package != NULL && order.any ? strcmp(package, before->str) : 1;
+        if (names != 0)
+            g_string_assign(before, package != NULL ? package : "");
+        if (order.any && ecosystem == order.a && names < 0)
+            return fail_order(db, error);
+        if (ecosystem == order.a && names > 0)
+            order.any = false; /* a new package: its feeds begin again */
+        if (!in_order(&order, ecosystem, sqlite3_column_int64(s, 2)))
+            return fail_order(db, error);
         struct db_feed *f = db_feed_by_id(db, sqlite3_column_int64(s, 2));
-        w->package = (const char *)sqlite3_column_text(s, 1);
+        w->package = package;
         if (ecosystem < 1 || ecosystem > db->ecosystem_names->len || f == NULL ||
             w->package == NULL)
             return fail_corrupt(error, "%s: statements about nothing", db->path);
@@ -180,33 +217,37 @@ static void fill_vectors(struct advisory_db *db, struct db_feed *f, struct advis
         };
 }
 
-/* columns: feed, CVE or NULL, name, severity, published, modified, title, vectors, cves */
+/* columns: the row's key (two), feed, CVE or NULL, name or NULL, severity, published, modified,
+ * title, vectors, cves */
 static bool each_row(struct advisory_db *db, sqlite3_stmt *s, const struct advisory_filter *filter,
                      advisory_record_func func, void *user, GError **error)
 {
     g_autoptr(GArray) cves = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    struct order order = { 0 };
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-        struct db_feed *f = db_feed_by_id(db, sqlite3_column_int64(s, 0));
+        if (!in_order(&order, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1)))
+            return fail_order(db, error);
+        struct db_feed *f = db_feed_by_id(db, sqlite3_column_int64(s, 2));
         char text[CVE_TEXT_MAX];
-        bool is_cve = sqlite3_column_type(s, 1) != SQLITE_NULL;
+        bool is_cve = sqlite3_column_type(s, 3) != SQLITE_NULL;
         struct advisory_record r = {
             .feed = f != NULL ? f->info.name : NULL,
-            .id = is_cve ? cve_format((uint32_t)sqlite3_column_int64(s, 1), text)
-                         : (const char *)sqlite3_column_text(s, 2),
-            .severity = (enum severity)CLAMP(sqlite3_column_int(s, 3), 0, SEVERITY_COUNT - 1),
-            .published = sqlite3_column_int64(s, 4),
-            .modified = sqlite3_column_int64(s, 5),
-            .title = (const char *)sqlite3_column_text(s, 6),
+            .id = is_cve ? cve_format((uint32_t)sqlite3_column_int64(s, 3), text)
+                         : (const char *)sqlite3_column_text(s, 4),
+            .severity = (enum severity)CLAMP(sqlite3_column_int(s, 5), 0, SEVERITY_COUNT - 1),
+            .published = sqlite3_column_int64(s, 6),
+            .modified = sqlite3_column_int64(s, 7),
+            .title = (const char *)sqlite3_column_text(s, 8),
         };
         if (f == NULL || r.id == NULL)
             return fail_corrupt(error, "%s: a record without feed or name", db->path);
         r.cve_count =
-            decode_cves(sqlite3_column_blob(s, 8), (size_t)sqlite3_column_bytes(s, 8), cves);
+            decode_cves(sqlite3_column_blob(s, 10), (size_t)sqlite3_column_bytes(s, 10), cves);
         r.cves = (const uint32_t *)(const void *)cves->data;
         if (filter->by_cve && !is_cve && !about(r.cves, r.cve_count, filter->cve))
             continue;
-        fill_vectors(db, f, &r, sqlite3_column_blob(s, 7), (size_t)sqlite3_column_bytes(s, 7));
+        fill_vectors(db, f, &r, sqlite3_column_blob(s, 9), (size_t)sqlite3_column_bytes(s, 9));
         if (!func(&r, user, error))
             return false;
     }
@@ -216,22 +257,17 @@ static bool each_row(struct advisory_db *db, sqlite3_stmt *s, const struct advis
 bool advisory_each_record(struct advisory_db *db, const struct advisory_filter *filter,
                           advisory_record_func func, void *user, GError **error)
 {
-    autofinalize sqlite3_stmt *vulnerabilities = db_prepare(
-        db->sql, db->path,
-        filter->by_cve
-            ? "SELECT feed, cve, NULL, severity, published, modified, title, vectors, NULL"
-              " FROM vulnerability WHERE cve=?1"
-            : "SELECT feed, cve, NULL, severity, published, modified, title, vectors, NULL"
-              " FROM vulnerability",
-        error);
-    autofinalize sqlite3_stmt *advisories = db_prepare(
-        db->sql, db->path,
-        filter->advisory != NULL
-            ? "SELECT feed, NULL, name, severity, published, modified, title, vectors, cves"
-              " FROM advisory WHERE name=?1"
-            : "SELECT feed, NULL, name, severity, published, modified, title, vectors, cves"
-              " FROM advisory",
-        error);
+    autofinalize sqlite3_stmt *vulnerabilities =
+        db_prepare(db->sql, db->path,
+                   "SELECT cve, feed, feed, cve, NULL, severity, published, modified, title,"
+                   " vectors, NULL FROM vulnerability WHERE ?1 IS NULL OR cve=?1"
+                   " ORDER BY cve, feed",
+                   error);
+    autofinalize sqlite3_stmt *advisories =
+        db_prepare(db->sql, db->path,
+                   "SELECT feed, id, feed, NULL, name, severity, published, modified, title,"
+                   " vectors, cves FROM advisory WHERE ?1 IS NULL OR name=?1 ORDER BY feed, id",
+                   error);
     if (vulnerabilities == NULL || advisories == NULL)
         return false;
     if (filter->by_cve)
@@ -244,31 +280,43 @@ bool advisory_each_record(struct advisory_db *db, const struct advisory_filter *
 
 /* --- scores ----------------------------------------------------------------------------------- */
 
-bool advisory_each_score(struct advisory_db *db, uint32_t cve, advisory_score_func func, void *user,
-                         GError **error)
+static bool each_score(struct advisory_db *db, uint32_t cve, bool exploited,
+                       advisory_score_func func, void *user, GError **error)
 {
-    autofinalize sqlite3_stmt *s = db_prepare(
-        db->sql, db->path,
-        "SELECT cve, score, percentile, NULL, NULL, NULL FROM epss WHERE ?1=0 OR cve=?1 UNION ALL"
-        " SELECT cve, NULL, NULL, added, due, ransomware FROM exploited WHERE ?1=0 OR cve=?1",
-        error);
+    autofinalize sqlite3_stmt *s =
+        db_prepare(db->sql, db->path,
+                   exploited ? "SELECT cve, feed, NULL, NULL, added, due, ransomware FROM exploited"
+                               " WHERE ?1=0 OR cve=?1 ORDER BY cve, feed"
+                             : "SELECT cve, feed, score, percentile, NULL, NULL, NULL FROM epss"
+                               " WHERE ?1=0 OR cve=?1 ORDER BY cve, feed",
+                   error);
     if (s == NULL)
         return false;
     (void)sqlite3_bind_int64(s, 1, cve);
+    struct order order = { 0 };
     int step;
     while ((step = sqlite3_step(s)) == SQLITE_ROW) {
-        bool epss = sqlite3_column_type(s, 1) != SQLITE_NULL;
+        bool epss = !exploited;
+        if (!in_order(&order, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1)))
+            return fail_order(db, error);
         const struct advisory_score out = {
             .cve = (uint32_t)sqlite3_column_int64(s, 0),
-            .epss = epss ? (double)sqlite3_column_int64(s, 1) / 1e6 : -1,
-            .epss_percentile = epss ? (double)sqlite3_column_int64(s, 2) / 1e6 : -1,
+            .epss = epss ? (double)sqlite3_column_int64(s, 2) / 1e6 : -1,
+            .epss_percentile = epss ? (double)sqlite3_column_int64(s, 3) / 1e6 : -1,
             .known_exploited = !epss,
-            .kev_added = sqlite3_column_int64(s, 3),
-            .kev_due = sqlite3_column_int64(s, 4),
-            .ransomware = sqlite3_column_int(s, 5) != 0,
+            .kev_added = sqlite3_column_int64(s, 4),
+            .kev_due = sqlite3_column_int64(s, 5),
+            .ransomware = sqlite3_column_int(s, 6) != 0,
         };
         if (!func(&out, user, error))
             return false;
     }
     return step == SQLITE_DONE || db_fail(db->sql, db->path, error);
+}
+
+bool advisory_each_score(struct advisory_db *db, uint32_t cve, advisory_score_func func, void *user,
+                         GError **error)
+{
+    return each_score(db, cve, false, func, user, error) &&
+           each_score(db, cve, true, func, user, error);
 }

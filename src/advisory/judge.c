@@ -339,8 +339,12 @@ bool judge_package(const struct judge *judge, const struct frame_package *p, str
     ok = ok && conclude_all(&j, findings, error);
     target_package_done(&j.names);
     g_array_unref(j.verdicts);
+    if (!ok) {
+        g_array_unref(findings);
+        return false;
+    }
     g_array_sort(findings, finding_compare);
     out->count = findings->len;
     out->findings = (struct finding *)(void *)g_array_free(findings, FALSE);
-    return ok;
+    return true;
 }

@@ -83,7 +83,8 @@ static const struct judgement *judgement_of(const struct judge *j, const struct 
 {
     struct match_memo *memo = memo_of(j->db);
     GString *key = memo->key;
-    g_string_printf(key, "%p %d\n", (const void *)j->target, j->pro);
+    g_string_printf(key, "%p %d %d\n", (const void *)j->target, j->pro,
+                    target_is_epel(j->target, p));
     const char *const parts[] = { j->options->severity_source, p->name,       p->version, p->source,
                                   p->source_version,           p->source_rpm, p->module };
     for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)

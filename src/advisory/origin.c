@@ -22,6 +22,20 @@ static const struct {
 static const char *const foreign_tags[] = { ".remi",        ".elrepo", ".rpmfusion", ".ius",
                                             ".centos.plus", ".lux",    ".fc-copr" };
 
+bool target_is_epel(const struct target *t, const struct frame_package *p)
+{
+    return p->vendor != NULL && g_str_has_prefix(p->vendor, "Fedora Project") &&
+           !g_str_equal(t->vendor, "fedora");
+}
+
+static bool knows_epel(const struct target *t)
+{
+    for (guint i = 0; i < t->keys->len; i++)
+        if (g_array_index(t->keys, struct target_key, i).pocket == POCKET_EPEL)
+            return true;
+    return false;
+}
+
 static const char *foreign_rpm(const struct target *t, const struct frame_package *p)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(foreign_tags); i++)
@@ -29,6 +43,8 @@ static const char *foreign_rpm(const struct target *t, const struct frame_packag
             return foreign_tags[i] + 1;
     if (p->vendor == NULL || *p->vendor == '\0')
         return NULL;
+    if (target_is_epel(t, p))
+        return knows_epel(t) ? NULL : "Fedora Project (EPEL)";
     for (size_t i = 0; i < G_N_ELEMENTS(rpm_vendors); i++)
         if (g_str_has_prefix(p->vendor, rpm_vendors[i].vendor) &&
             (g_str_equal(rpm_vendors[i].distro, t->vendor) ||

@@ -21,7 +21,11 @@ static bool is_of_stream(const struct judge *j, const struct frame_package *p,
 bool pocket_applies(const struct judge *j, const struct frame_package *p,
                     const struct target_key *key)
 {
+    if (target_is_epel(j->target, p) != (key->pocket == POCKET_EPEL))
+        return false;
     switch (key->pocket) {
+    case POCKET_EPEL:
+        return true;
     case POCKET_MAIN:
         return true;
     case POCKET_PRO:

@@ -211,6 +211,19 @@ static void add_redhat(struct target *t, const struct advisory_db *db, const cha
     }
 }
 
+/* EPEL is for Red Hat's Enterprise Linux and those built from it. */
+static void add_epel(struct target *t, const struct advisory_db *db, const struct frame_os *os)
+{
+    static const char *const ids[] = { "rhel", "centos", "almalinux", "rocky", "ol" };
+    for (size_t i = 0; os->version_id != NULL && i < G_N_ELEMENTS(ids); i++) {
+        if (!g_str_equal(t->distro->id, ids[i]))
+            continue;
+        g_autofree char *key =
+            g_strdup_printf("EPEL:%.*s", (int)up_to_dot(os->version_id, 1), os->version_id);
+        add_key(t, db, key, POCKET_EPEL);
+    }
+}
+
 static void add_keys(struct target *t, const struct advisory_db *db, const struct frame_os *os)
 {
     const char *version = os->version_id;
@@ -273,6 +286,8 @@ struct target *target_new(const struct advisory_db *db, const struct frame_os *o
     t->type = t->distro->type;
     t->scheme = t->distro->scheme;
     add_keys(t, db, os);
+    if (t->keys->len > 0) /* EPEL alone is not what speaks about a system */
+        add_epel(t, db, os);
     return t;
 }
 

@@ -10,6 +10,7 @@ enum target_pocket {
     POCKET_PRO,    /* Ubuntu Pro (ESM): only for systems that have it */
     POCKET_FIPS,   /* only for packages whose version says so */
     POCKET_STREAM, /* Red Hat's longer support of one minor release: tells what is mended there */
+    POCKET_EPEL,   /* Fedora's packages for Enterprise Linux: only those that are of it */
     POCKET_EXTRA,  /* Amazon's extras: other lines of packages that the release has too */
 };
 
@@ -40,6 +41,9 @@ struct target_package {
 };
 void target_package_init(struct target_package *out, const struct frame_package *p);
 void target_package_done(struct target_package *p);
+
+/* The package is one of EPEL's, by who packed it. */
+bool target_is_epel(const struct target *t, const struct frame_package *p);
 
 /* NULL when the package is the distribution's own, else who it comes from (a static string, or
  * borrowed from the package). */

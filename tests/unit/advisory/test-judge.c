@@ -166,6 +166,23 @@ static void test_longer_support_of_a_minor_release_mends(void)
     assert_judged(&rhel9, &main, "CVE-2024-1111 fixed 0:5.14.0-427.1.el9_4 RHSA-2024:1", feed);
 }
 
+static void test_epel_is_judged_by_its_own_advisories(void)
+{
+    static const char epel[] =
+        "<updates><update type=\"security\"><id>FEDORA-EPEL-2026-1</id><issued date="
+        "\"2026-01-01\"/><references><reference id=\"CVE-2026-1111\"/></references><pkglist>"
+        "<collection><package name=\"htop\" version=\"3\" release=\"2.el9\"/></collection>"
+        "</pkglist></update></updates>";
+    const char *main = OSV("RHSA-2024:1", "2024-03-01", "\"related\":[\"CVE-2024-1111\"],",
+                           AFFECTED("Red Hat:enterprise_linux:9::baseos", "htop", "0:9-1.el9"));
+    struct frame_package p = rpm("htop", "3-1.el9", NULL);
+    p.vendor = "Fedora Project";
+    assert_judged(&rhel9, &p, "CVE-2026-1111 fixed 3-2.el9 FEDORA-EPEL-2026-1", epel, main);
+    assert_judged(&rhel9, &p, "", main);
+    p.vendor = "Red Hat, Inc.";
+    assert_judged(&rhel9, &p, "CVE-2024-1111 fixed 0:9-1.el9 RHSA-2024:1", epel, main);
+}
+
 static void test_rocky_names_source_packages(void)
 {
     const struct frame_os rocky = { .id = "rocky", .version_id = "9.3" };
@@ -266,6 +283,8 @@ int main(int argc, char **argv)
                     test_red_hat_states_are_of_source_packages);
     g_test_add_func("/advisory/judge/longer support of a minor release mends",
                     test_longer_support_of_a_minor_release_mends);
+    g_test_add_func("/advisory/judge/EPEL is judged by its own advisories",
+                    test_epel_is_judged_by_its_own_advisories);
     g_test_add_func("/advisory/judge/Rocky names source packages",
                     test_rocky_names_source_packages);
     g_test_add_func("/advisory/judge/Ubuntu Pro is for those who have it",
