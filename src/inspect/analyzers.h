@@ -1,0 +1,7 @@
+/* The analyzers that analyzers.c lists; one file each. */
+#pragma once
+#include "inspect/inspection.h"
+
+extern const struct analyzer analyze_os;
+extern const struct analyzer analyze_dpkg;
+extern const struct analyzer analyze_users;

@@ -1,0 +1,77 @@
+/* Inspection: from a target's bytes to its frame, in a sandboxed process.
+ *
+ * The program opens the target's files itself and hands their descriptors to an inspector: assay
+ * re-executed, which locks itself in (sandbox.h) before it reads the first byte of the target. It
+ * sends back records over a pipe. Whatever happens to it, the program gets a frame: if the
+ * inspector dies or exceeds a limit, the target's coverage says so.
+ *
+ *     g_autoptr(inspect_target) target = inspect_target_parse(names, 1, &options, &error);
+ *     g_autoptr(frame) f = inspect_frame(target, &options, &error); */
+#pragma once
+#include <stdio.h>
+
+#include "frame/frame.h"
+
+typedef struct inspect_target inspect_target;
+
+enum inspect_references {
+    INSPECT_REFERENCES_NONE, /* open no backing or data file */
+    INSPECT_REFERENCES_TREE, /* only below the folder of the image named by the user */
+    INSPECT_REFERENCES_ANY,  /* anything this user can read */
+};
+
+struct inspect_progress {
+    const char *phase; /* "volumes", "packages", "files"... */
+    uint64_t bytes_read, files;
+};
+
+struct inspect_options {
+    const char *format;  /* of the image: "raw", "qcow2"; NULL: by content */
+    enum inspect_references references;
+    bool with_files;     /* record every file, hashed */
+    uint64_t memory;     /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
+    unsigned timeout;    /* seconds of wall time; 0: none */
+    void (*progress)(const struct inspect_progress *p, void *user); /* NULL: none */
+    void *user;
+};
+#define INSPECT_DEFAULT_MEMORY (1024ull << 20)
+
+/* Opens what the names say: one disk, or several that belong together. Names are paths (with
+ * "@snapshot" for an internal snapshot), block devices, nbd://HOST[:PORT]/EXPORT or
+ * nbd+unix:///EXPORT?socket=PATH. */
+struct inspect_target *inspect_target_open(char **names, size_t count,
+                                           const struct inspect_options *options, GError **error);
+void inspect_target_free(struct inspect_target *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
+/* For messages: the names joined. */
+const char *inspect_target_name(const struct inspect_target *t);
+
+/* The frame of the target; NULL only when no inspector could be started. A target is used once. */
+struct frame *inspect_frame(struct inspect_target *t, const struct inspect_options *options,
+                            GError **error);
+/* Only volumes, filesystems and systems, without looking into packages. */
+struct frame *inspect_volumes(struct inspect_target *t, const struct inspect_options *options,
+                              GError **error);
+
+struct inspect_list_options {
+    const char *volume; /* NULL: the system's root if there is exactly one */
+    const char *path;
+    bool recursive;
+    bool hash; /* SHA-1, SHA-256 and media type of regular files */
+};
+/* Entries in order of name, depth first; path is absolute in the root. *partial: something below
+ * could not be read (those have fault set, or are named by a coverage line through func's fault). */
+bool inspect_list(struct inspect_target *t, const struct inspect_options *options,
+                  const struct inspect_list_options *list, frame_file_func func, void *user,
+                  bool *partial, GError **error);
+/* A file's bytes, or with path NULL those of the first disk, to out. */
+bool inspect_copy(struct inspect_target *t, const struct inspect_options *options,
+                  const char *volume, const char *path, FILE *out, GError **error);
+
+/* What an inspector can and cannot do, tried from inside; lines "open file: denied" to out. False
+ * when something was possible that must not be. */
+bool inspect_sandbox_check(FILE *out, GError **error);
+
+/* What main() runs when the program was started as inspector. Never returns. */
+_Noreturn void inspector_main(void);
+#define INSPECTOR_ARGV0 "assay-inspector"
