@@ -8,6 +8,9 @@
 #include "base/text.h"
 #include "fs/drivers.h"
 
+/* As many absent devices are named in one line. */
+#define NAMED_DEVICES 8u
+
 bool btrfs_report_once(struct btrfs *fs, uint64_t logical)
 {
     if (g_hash_table_contains(fs->reported, &logical))
@@ -74,19 +77,47 @@ static bool read_chunks(struct btrfs *fs, GError **error)
     return true;
 }
 
-/* What cannot be read for want of another device is said at once, before anybody trips over it. */
-static void tell_missing_devices(struct btrfs *fs)
+/* Notes the absent devices of a chunk that cannot be read without them. */
+static void note_absent(struct btrfs *fs, const struct btrfs_chunk *c, GHashTable *seen,
+                        GString *names)
 {
-    guint incomplete = 0;
+    for (unsigned i = 0; i < c->num_stripes; i++) {
+        const struct btrfs_stripe *s =
+            &g_array_index(fs->chunks.stripes, struct btrfs_stripe, c->first_stripe + i);
+        if (btrfs_has_device(s->devid, fs) || g_hash_table_contains(seen, &s->devid))
+            continue;
+        g_hash_table_add(seen, (gpointer)&s->devid);
+        if (g_hash_table_size(seen) <= NAMED_DEVICES)
+            g_string_append_printf(names, "%s%" G_GUINT64_FORMAT, names->len > 0 ? ", " : "",
+                                   s->devid);
+    }
+}
+
+/* What cannot be read for want of another device, or for its profile, is said at once, before
+ * anybody trips over it. */
+static void tell_unreadable_chunks(struct btrfs *fs)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
+    g_autoptr(GString) names = g_string_new(NULL);
+    guint incomplete = 0, parity = 0;
     for (guint i = 0; i < fs->chunks.chunks->len; i++) {
         const struct btrfs_chunk *c = &g_array_index(fs->chunks.chunks, struct btrfs_chunk, i);
-        incomplete += !btrfs_chunk_complete(&fs->chunks, c, btrfs_has_device, fs);
+        if (c->type & (BTRFS_GROUP_RAID5 | BTRFS_GROUP_RAID6)) {
+            parity++;
+        } else if (!btrfs_chunk_complete(&fs->chunks, c, btrfs_has_device, fs)) {
+            incomplete++;
+            note_absent(fs, c, seen, names);
+        }
     }
     if (incomplete > 0)
         tree_fault(&fs->tree,
-                   "only device %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                   " is given: %u of %u block groups cannot be read",
-                   fs->super.devid, fs->super.num_devices, incomplete, fs->chunks.chunks->len);
+                   "%u of %u block groups cannot be read: device %s%s of the filesystem's "
+                   "%" G_GUINT64_FORMAT " is not given",
+                   incomplete, fs->chunks.chunks->len, names->str,
+                   g_hash_table_size(seen) > NAMED_DEVICES ? ", ..." : "", fs->super.num_devices);
+    if (parity > 0)
+        tree_fault(&fs->tree, "%u of %u block groups cannot be read: they are raid5 or raid6",
+                   parity, fs->chunks.chunks->len);
 }
 
 /* Without its checksums a filesystem can still be read. */
@@ -126,7 +157,7 @@ static bool open_all(struct btrfs *fs, GError **error)
                                          .level = fs->super.root_level };
     if (!find_root(fs, error))
         return false;
-    tell_missing_devices(fs);
+    tell_unreadable_chunks(fs);
     read_csum_root(fs);
     return true;
 }

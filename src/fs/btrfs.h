@@ -111,7 +111,8 @@ struct btrfs_items {
     uint32_t slot;
     struct btrfs_key behind;
     bool last;
-    uint64_t failed; /* address of the last tree block that could not be read */
+    uint64_t failed;  /* address of the last tree block that could not be read */
+    bool failed_root; /* it was the tree's root */
 };
 typedef struct btrfs_items btrfs_items;
 

@@ -198,8 +198,6 @@ bool btrfs_chunk_complete(const struct btrfs_chunk_map *map, const struct btrfs_
                           bool (*present)(uint64_t devid, void *user), void *user)
 {
     const struct profile *p = profile_of(c->type);
-    if (p->parity)
-        return false;
     for (unsigned i = 0; i < c->num_stripes; i += p->copies) {
         bool any = false;
         for (unsigned k = i; k < i + p->copies; k++) {

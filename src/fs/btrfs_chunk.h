@@ -45,6 +45,7 @@ bool btrfs_chunk_map_add_system(struct btrfs_chunk_map *map, struct cursor *arra
  * ASSAY_ERROR_UNSUPPORTED for raid5 and raid6. */
 bool btrfs_chunk_place(const struct btrfs_chunk_map *map, uint64_t logical, unsigned copy,
                        struct btrfs_place *out, GError **error);
-/* All bytes of the chunk can be had from the devices that `present` says are there. */
+/* All bytes of the chunk can be had from the devices that `present` says are there (without
+ * computing any from parity). */
 bool btrfs_chunk_complete(const struct btrfs_chunk_map *map, const struct btrfs_chunk *chunk,
                           bool (*present)(uint64_t devid, void *user), void *user);

@@ -103,6 +103,7 @@ static bool descend(struct btrfs_items *it, const struct btrfs_key *key, GError 
         GBytes *node = read_block(it, &p, &behind, last, error);
         if (node == NULL || p.level == 0) {
             it->failed = p.bytenr;
+            it->failed_root = p.level == it->root->level;
             set_leaf(it, node, &behind, last);
             if (node != NULL)
                 keep_finger(it);
@@ -128,7 +129,8 @@ static bool descend_over(struct btrfs_items *it, struct btrfs_key *key, GError *
         g_autoptr(GError) why = NULL;
         if (descend(it, key, &why))
             return true;
-        if (!it->skip) {
+        /* Without its root nothing of a tree can be had. */
+        if (!it->skip || it->failed_root) {
             g_propagate_error(error, g_steal_pointer(&why));
             return false;
         }
