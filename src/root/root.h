@@ -75,6 +75,29 @@ bool root_exists(struct root *r, const char *path);
 /* Lists a directory, symlinks followed. ASSAY_ERROR_NOT_FOUND when it is not there. */
 bool root_list(struct root *r, const char *path, tree_list_func func, void *user, GError **error);
 
+struct root_walk_entry {
+    const char *path; /* absolute and canonical */
+    struct tree *tree;
+    struct tree_node node;
+    bool has_stat;
+    struct tree_stat stat; /* without has_stat only the type bits of mode, 0 if not known */
+    const char *target;    /* of a symlink; NULL when it could not be read */
+    const GError *fault;   /* something of it, or below it, could not be read; NULL */
+};
+/* The entry is valid during the call; false ends the walk, which then still succeeds. */
+typedef bool (*root_walk_func)(const struct root_walk_entry *entry, void *user);
+
+struct root_walk_options {
+    bool follow;    /* path may be a symlink to what is meant */
+    bool itself;    /* hand out path itself before what it holds */
+    bool recursive; /* below its entries too, across mounts */
+};
+/* Hands out what is at path and below in the order of frame_path_compare(): a directory, then at
+ * once what it holds. A directory that damage has linked several times is entered once. False only
+ * when path itself cannot be reached or listed. */
+bool root_walk(struct root *r, const char *path, const struct root_walk_options *options,
+               root_walk_func func, void *user, GError **error);
+
 /* --- for tests and root.c ---------------------------------------------------------------------- */
 
 struct fstab_entry {
