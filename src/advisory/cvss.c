@@ -1,96 +1,133 @@
 #include "advisory/cvss.h"
 
-#include <glib.h>
-#include <math.h>
+#include <stdint.h>
 #include <string.h>
 
-/* The value of a metric: the letter behind "AV:" and the like; '\0' when it is not there. */
-static char metric(const char *vector, const char *name)
-{
-    size_t len = strlen(name);
-    for (const char *p = vector; p != NULL && *p != '\0'; p = strchr(p, '/')) {
-        p += *p == '/';
-        if (strncmp(p, name, len) == 0 && p[len] == ':')
-            return p[len + 1];
-    }
-    return '\0';
-}
+#include "advisory/cvss_driver.h"
+#include "base/error.h"
 
-struct weight {
-    const char *letters;
-    double values[4];
+static const struct cvss_driver *const drivers[] = {
+    &cvss_driver_4,
+    &cvss_driver_31,
+    &cvss_driver_30,
+    &cvss_driver_2,
 };
 
-/* False when the metric is missing or has no such value. */
-static bool weigh(const char *vector, const char *name, struct weight w, double *out)
+enum { SHOWN_MAX = 64 }; /* of a wrong metric in messages */
+
+/* The part that a word begins, of a list separated by blanks. */
+static bool word_is(const char *word, const char *text, size_t len)
 {
-    char letter = metric(vector, name);
-    const char *found = letter != '\0' ? strchr(w.letters, letter) : NULL;
-    if (found == NULL)
-        return false;
-    *out = w.values[found - w.letters];
+    return strncmp(word, text, len) == 0 && (word[len] == ' ' || word[len] == '\0');
+}
+
+/* -1: not in the list. */
+static int place_of(const char *list, const char *text, size_t len)
+{
+    int place = 0;
+    for (const char *word = list; len > 0; place++) {
+        if (word_is(word, text, len))
+            return place;
+        word = strchr(word, ' ');
+        if (word == NULL)
+            break;
+        word++;
+    }
+    return -1;
+}
+
+struct parse {
+    const struct cvss_driver *driver;
+    int8_t values[CVSS_METRICS_MAX];
+    uint64_t seen; /* a bit a metric */
+};
+
+static bool take_value(struct parse *p, unsigned i, const char *value, size_t len, GError **error)
+{
+    const struct cvss_metric *m = &p->driver->metrics[i];
+    if ((p->seen & UINT64_C(1) << i) != 0)
+        return fail(error, ASSAY_ERROR_INVALID, "CVSS %s: metric %s stands twice",
+                    p->driver->version, m->name);
+    p->seen |= UINT64_C(1) << i;
+    p->values[i] = (int8_t)place_of(m->values, value, len);
+    if (p->values[i] >= 0 || (!m->mandatory && word_is(p->driver->undefined, value, len)))
+        return true;
+    return fail(error, ASSAY_ERROR_INVALID, "CVSS %s: metric %s has no value '%.*s'",
+                p->driver->version, m->name, (int)MIN(len, SHOWN_MAX), value);
+}
+
+/* "AV:N" */
+static bool take_metric(struct parse *p, const char *text, size_t len, GError **error)
+{
+    const char *colon = memchr(text, ':', len);
+    size_t name = colon != NULL ? (size_t)(colon - text) : len;
+    for (unsigned i = 0; colon != NULL && i < p->driver->count; i++) {
+        const char *known = p->driver->metrics[i].name;
+        if (strlen(known) == name && memcmp(known, text, name) == 0)
+            return take_value(p, i, colon + 1, len - name - 1, error);
+    }
+    return fail(error, ASSAY_ERROR_INVALID, "CVSS %s: no metric '%.*s'", p->driver->version,
+                (int)MIN(name, SHOWN_MAX), text);
+}
+
+static bool take_metrics(struct parse *p, const char *text, const char *end, GError **error)
+{
+    memset(p->values, -1, sizeof p->values);
+    for (;;) {
+        const char *slash = memchr(text, '/', (size_t)(end - text));
+        if (!take_metric(p, text, (size_t)((slash != NULL ? slash : end) - text), error))
+            return false;
+        if (slash == NULL)
+            break;
+        text = slash + 1;
+    }
+    for (unsigned i = 0; i < p->driver->count; i++)
+        if (p->driver->metrics[i].mandatory && p->values[i] < 0)
+            return fail(error, ASSAY_ERROR_INVALID, "CVSS %s: metric %s is missing",
+                        p->driver->version, p->driver->metrics[i].name);
     return true;
 }
 
-/* CVSS v3.1 specification, section 7.1 and appendix A: the smallest number with one decimal that
- * is not less. */
-static double round_up(double x)
+/* Specifications 3.1 and 4.0: section "Qualitative Severity Rating Scale". Version 2 has none of
+ * its own: the three levels are those in common use for it, of the US National Vulnerability
+ * Database. */
+static void rate(struct cvss *c, bool critical)
 {
-    double scaled = round(x * 100000);
-    return fmod(scaled, 10000) == 0 ? scaled / 100000 : (floor(scaled / 10000) + 1) / 10;
+    static const char *const ratings[SEVERITY_COUNT] = {
+        [SEVERITY_UNKNOWN] = "none", [SEVERITY_NEGLIGIBLE] = "none",
+        [SEVERITY_LOW] = "low",      [SEVERITY_MEDIUM] = "medium",
+        [SEVERITY_HIGH] = "high",    [SEVERITY_CRITICAL] = "critical",
+    };
+    c->severity = severity_of_score(c->score);
+    if (!critical)
+        c->severity = CLAMP(c->severity, SEVERITY_LOW, SEVERITY_HIGH);
+    c->rating = ratings[c->severity];
 }
 
-static bool score_3(const char *v, double *out)
+bool cvss_parse(const char *vector, struct cvss *out, GError **error)
 {
-    static const struct weight impact = { "NLH", { 0, 0.22, 0.56 } };
-    double av, ac, pr, ui, c, i, a;
-    bool changed = metric(v, "S") == 'C';
-    const struct weight privileges = changed ? (struct weight){ "NLH", { 0.85, 0.68, 0.5 } }
-                                             : (struct weight){ "NLH", { 0.85, 0.62, 0.27 } };
-    if (!weigh(v, "AV", (struct weight){ "NALP", { 0.85, 0.62, 0.55, 0.2 } }, &av) ||
-        !weigh(v, "AC", (struct weight){ "LH", { 0.77, 0.44 } }, &ac) ||
-        !weigh(v, "PR", privileges, &pr) ||
-        !weigh(v, "UI", (struct weight){ "NR", { 0.85, 0.62 } }, &ui) ||
-        !weigh(v, "C", impact, &c) || !weigh(v, "I", impact, &i) || !weigh(v, "A", impact, &a) ||
-        (!changed && metric(v, "S") != 'U'))
-        return false;
-    double base = 1 - (1 - c) * (1 - i) * (1 - a);
-    double scored = changed ? 7.52 * (base - 0.029) - 3.25 * pow(base - 0.02, 15) : 6.42 * base;
-    double exploitability = 8.22 * av * ac * pr * ui;
-    double sum = scored + exploitability;
-    *out = scored <= 0 ? 0 : round_up(MIN(changed ? 1.08 * sum : sum, 10));
-    return true;
-}
-
-/* CVSS v2 complete guide, section 3.2.1. */
-static bool score_2(const char *v, double *out)
-{
-    static const struct weight impact = { "NPC", { 0, 0.275, 0.66 } };
-    double av, ac, au, c, i, a;
-    if (!weigh(v, "AV", (struct weight){ "LAN", { 0.395, 0.646, 1 } }, &av) ||
-        !weigh(v, "AC", (struct weight){ "HML", { 0.35, 0.61, 0.71 } }, &ac) ||
-        !weigh(v, "Au", (struct weight){ "MSN", { 0.45, 0.56, 0.704 } }, &au) ||
-        !weigh(v, "C", impact, &c) || !weigh(v, "I", impact, &i) || !weigh(v, "A", impact, &a))
-        return false;
-    double hit = 10.41 * (1 - (1 - c) * (1 - i) * (1 - a));
-    double factor = hit == 0 ? 0 : 1.176;
-    *out = round(((0.6 * hit) + (0.4 * 20 * av * ac * au) - 1.5) * factor * 10) / 10;
-    return true;
-}
-
-bool cvss_parse(const char *vector, struct cvss *out)
-{
-    static const struct {
-        const char *prefix, *version;
-    } versions[] = { { "CVSS:3.1/", "3.1" }, { "CVSS:3.0/", "3.0" } };
-    for (size_t i = 0; i < G_N_ELEMENTS(versions); i++) {
-        if (g_str_has_prefix(vector, versions[i].prefix)) {
-            out->version = versions[i].version;
-            return score_3(vector + strlen(versions[i].prefix), &out->score);
+    struct parse p = { 0 };
+    const char *text = vector, *end = vector + strlen(vector);
+    for (size_t i = 0; i < G_N_ELEMENTS(drivers) && p.driver == NULL; i++) {
+        if (g_str_has_prefix(vector, drivers[i]->prefix)) {
+            p.driver = drivers[i];
+            text = vector + strlen(drivers[i]->prefix);
+        } else if (drivers[i]->bare && !g_str_has_prefix(vector, "CVSS:")) {
+            p.driver = drivers[i];
+            if (*text == '(' && end[-1] == ')') {
+                text++;
+                end--;
+            }
         }
     }
-    if (g_str_has_prefix(vector, "CVSS:"))
+    if (p.driver == NULL)
+        return fail(error, ASSAY_ERROR_INVALID, "CVSS: no version known as '%.*s'",
+                    (int)strcspn(vector, "/") > SHOWN_MAX ? SHOWN_MAX : (int)strcspn(vector, "/"),
+                    vector);
+    if (!take_metrics(&p, text, end, error))
         return false;
-    out->version = "2.0";
-    return score_2(vector, &out->score);
+    out->version = p.driver->version;
+    p.driver->score(p.values, &out->base, &out->score);
+    rate(out, p.driver->critical);
+    return true;
 }

@@ -46,7 +46,7 @@ static void rate_by(struct rating *r, const struct db_vulnerability *v)
         if (wanted != NULL && vector->source != NULL && g_str_equal(vector->source, wanted) &&
             r->wanted == SEVERITY_UNKNOWN)
             r->wanted = vector->severity;
-        if (vector->vector == NULL || !cvss_parse(vector->vector, &cvss))
+        if (vector->vector == NULL || !cvss_parse(vector->vector, &cvss, NULL))
             continue;
         int rank = vector_rank(r->judge, v, vector, cvss.version);
         if (rank <= r->rank)

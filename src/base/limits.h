@@ -46,4 +46,5 @@
 #define LIMIT_FEED_DOWNLOAD      (8ull << 30)
 #define LIMIT_FEED_XML_DEPTH     64
 #define LIMIT_VERSION_LINE       (64u << 10)  /* two versions to compare */
+#define LIMIT_CVSS_VECTOR        4096u        /* a line to score */
 #define LIMIT_FEEDS              4096u        /* in one database */

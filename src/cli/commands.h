@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_command command_db_compare;
+extern const struct cli_command command_db_cvss;
 extern const struct cli_command command_db_export;
 extern const struct cli_command command_db_import;
 extern const struct cli_command command_db_lookup;

@@ -1,10 +1,10 @@
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "advisory/version.h"
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/lines.h"
 
 static const char *sign(enum version_scheme scheme, const char *a, const char *b)
 {
@@ -12,31 +12,15 @@ static const char *sign(enum version_scheme scheme, const char *a, const char *b
     return order < 0 ? "<" : order > 0 ? ">" : "=";
 }
 
-/* One answer for each line of A<TAB>B. */
-static enum cli_status compare_lines(enum version_scheme scheme)
+/* A<TAB>B */
+static enum cli_status compare_line(const char *where, char *text, void *user)
 {
-    g_autoptr(GString) line = g_string_new(NULL);
-    uint64_t number = 1;
-    for (int c; (c = getc_unlocked(stdin)) != EOF || line->len > 0;) {
-        if (c != '\n' && c != EOF) {
-            if (line->len == LIMIT_VERSION_LINE)
-                return cli_fail("standard input, line %" G_GUINT64_FORMAT ": longer than %u bytes",
-                                number, LIMIT_VERSION_LINE);
-            g_string_append_c(line, (char)c);
-            continue;
-        }
-        char *tab = strchr(line->str, '\t');
-        if (tab == NULL || strlen(line->str) != line->len || strchr(tab + 1, '\t') != NULL)
-            return cli_fail("standard input, line %" G_GUINT64_FORMAT
-                            ": not two versions with a tab between them",
-                            number);
-        *tab = '\0';
-        (void)puts(sign(scheme, line->str, tab + 1));
-        g_string_truncate(line, 0);
-        number++;
-    }
-    if (ferror(stdin))
-        return cli_fail("standard input: %s", g_strerror(errno));
+    const enum version_scheme *scheme = user;
+    char *tab = strchr(text, '\t');
+    if (tab == NULL || strchr(tab + 1, '\t') != NULL)
+        return cli_fail("%s: not two versions with a tab between them", where);
+    *tab = '\0';
+    (void)puts(sign(*scheme, text, tab + 1));
     return CLI_OK;
 }
 
@@ -57,7 +41,7 @@ static enum cli_status compare_run(int argc, char **argv)
     if (argc == 3)
         (void)puts(sign(scheme, argv[1], argv[2]));
     else
-        status = compare_lines(scheme);
+        status = cli_each_line(LIMIT_VERSION_LINE, compare_line, &scheme);
     if (fflush(stdout) != 0)
         return cli_fail("standard output: %s", g_strerror(errno));
     return status;

@@ -179,7 +179,7 @@ def test_a_last_line_without_newline_counts(assay):
 @pytest.mark.parametrize("text,message", [
     (b"1\t2\n1 2\n", "standard input, line 2: not two versions with a tab between them"),
     (b"1\t2\t3\n", "line 1: not two versions"),
-    (b"1\t2\0\n", "line 1: not two versions"),
+    (b"1\t2\0\n", "line 1: has a NUL byte"),
     (b"\n", "line 1: not two versions"),
     (b"1\t" + b"2" * 70000, "line 1: longer than 65536 bytes"),
 ])
