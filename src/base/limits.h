@@ -9,6 +9,7 @@
 #define LIMIT_SNAPSHOT_TABLE     (64u << 20)
 #define LIMIT_SNAPSHOT_EXTRA     1024         /* extra data of one snapshot */
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
+#define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */
 #define LIMIT_LVM_METADATA       (16u << 20)  /* one copy of LVM text metadata */
 #define LIMIT_TREE_DEPTH         512          /* nested directories in a walk */

@@ -119,14 +119,20 @@ static void emit_volume(struct emitter *e, const struct volume *v, const struct 
     emit_record(e, FRAME_VOLUME, &out);
 }
 
+/* Damage leaves the rest readable; a content that is known but not read (encryption) leaves
+ * nothing. */
+static enum coverage_state fault_state(const struct volume *v)
+{
+    bool unread = v->content != NULL && v->fault_code == ASSAY_ERROR_UNSUPPORTED;
+    return v->block == NULL || unread ? COVERAGE_UNREADABLE : COVERAGE_PARTIAL;
+}
+
 static void survey_volume(struct survey *s, struct emitter *e, struct volume *v)
 {
     const struct tree_driver *drv = NULL;
     struct tree *t = NULL;
     if (v->fault != NULL)
-        cover(e, "volume", v->name, v->block == NULL || v->content == NULL ? COVERAGE_UNREADABLE
-                                                                          : COVERAGE_PARTIAL,
-              v->fault_code, v->fault);
+        cover(e, "volume", v->name, fault_state(v), v->fault_code, v->fault);
     if (v->block != NULL && v->content == NULL)
         drv = tree_probe(v->block);
     if (drv != NULL)

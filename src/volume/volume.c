@@ -2,8 +2,11 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "volume/drivers.h"
 
 const struct volume_driver *const volume_drivers[] = {
+    &gpt_driver,
+    &mbr_driver,
     NULL,
 };
 
@@ -35,8 +38,8 @@ void volume_set_free(struct volume_set *set)
     g_free(set);
 }
 
-struct volume *volume_set_add(struct volume_set *set, enum volume_kind kind,
-                              struct volume *parent, const char *name, GError **error)
+struct volume *volume_set_add(struct volume_set *set, enum volume_kind kind, struct volume *parent,
+                              const char *name, GError **error)
 {
     if (set->volumes->len >= LIMIT_VOLUMES) {
         fail_limit(error, "%s: more than %d volumes", name, LIMIT_VOLUMES);
@@ -68,13 +71,14 @@ void volume_set_fault(struct volume *v, GError *error)
     g_error_free(error);
 }
 
-/* Offers every volume once to every splitting driver; volumes that appear are offered too. */
+/* Offers every volume whose content is not known once to every splitting driver; volumes that
+ * appear are offered too. */
 static bool split_from(struct volume_set *set, unsigned *next, GError **error)
 {
     for (; *next < set->volumes->len; (*next)++) {
         struct volume *v = g_ptr_array_index(set->volumes, *next);
         bool claimed = false;
-        if (v->block == NULL)
+        if (v->block == NULL || v->content != NULL)
             continue;
         for (const struct volume_driver *const *d = volume_drivers; *d != NULL && !claimed; d++) {
             if ((*d)->split != NULL && !(*d)->split(set, v, &claimed, error))

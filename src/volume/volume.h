@@ -61,7 +61,7 @@ struct volume_driver {
     const char *description;
     /* The volume divides into parts by this scheme: set v->content, add the parts. *claimed says
      * whether it does. Damage that still lets parts be read is a fault of v; false only for
-     * ASSAY_ERROR_LIMIT. Called once for every volume with a block. May be NULL. */
+     * ASSAY_ERROR_LIMIT. Called once for every volume with a block and no content yet. May be NULL. */
     bool (*split)(struct volume_set *set, struct volume *v, bool *claimed, GError **error);
     /* Called when no more volumes appear by splitting: builds what spans several volumes (LVs,
      * arrays) from the members found since. *grown says whether it added any. May be NULL. */

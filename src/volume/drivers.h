@@ -1,0 +1,6 @@
+/* The schemes: one line each, in the order of the table in volume.c. */
+#pragma once
+#include "volume/volume.h"
+
+extern const struct volume_driver gpt_driver;
+extern const struct volume_driver mbr_driver;
