@@ -30,6 +30,10 @@
 #define LIMIT_BTRFS_CACHE        (16u << 20)  /* tree blocks kept in memory */
 #define LIMIT_BTRFS_COMPRESSED   (1u << 20)   /* one compressed extent; Linux writes 128 KiB */
 #define LIMIT_BTRFS_REPORTED     65536u       /* damaged places remembered, to report them once */
+#define LIMIT_XFS_CACHE          (16u << 20)  /* inodes, directory and tree blocks kept in memory */
+#define LIMIT_XFS_DIRECTORY_BLOCKS (4u << 20) /* looked at in one directory */
+#define LIMIT_XFS_INDEX_STEPS    1000000u     /* entries of one hash looked at for one name */
+#define LIMIT_XFS_ATTR_BLOCKS    65536u       /* of extended attributes, of one inode */
 #define LIMIT_FRAME_MEMORY       (2048u << 20)
 #define LIMIT_FRAME_RECORD       (1u << 20)   /* one record between inspector and program */
 #define LIMIT_FRAME_JSON         (2047u << 20) /* a frame read from a file */

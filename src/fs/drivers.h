@@ -3,3 +3,4 @@
 #include "fs/fs.h"
 
 extern const struct tree_driver btrfs_driver;
+extern const struct tree_driver xfs_driver;
