@@ -3,4 +3,5 @@
 #include "fs/fs.h"
 
 extern const struct tree_driver btrfs_driver;
+extern const struct tree_driver ext_driver;
 extern const struct tree_driver xfs_driver;

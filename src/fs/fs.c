@@ -9,6 +9,7 @@
 
 const struct tree_driver *const tree_drivers[] = {
     &btrfs_driver,
+    &ext_driver,
     &xfs_driver,
     NULL,
 };
