@@ -7,7 +7,6 @@
 #include "advisory/judge.h"
 #include "advisory/target.h"
 #include "base/error.h"
-#include "base/text.h"
 
 /* Judgements are kept by what they depend on: thousands of systems have mostly the same packages.
  * Their texts live as long as the database is open, so the table may be emptied at any time. */
@@ -229,40 +228,19 @@ static bool has_pro(const struct frame_system *system)
     return false;
 }
 
-static char *day_of(int64_t seconds)
-{
-    char *text = text_time(seconds);
-    text[10] = '\0';
-    return text;
-}
-
 /* A release that nobody mends any more has no advisories either: what is found is not all there
  * is. */
 static bool report_end_of_life(struct matching *m, GError **error)
 {
-    const struct frame_os *os = m->system->os;
-    const struct target *t = m->judge.target;
+    const char *label = m->judge.target->label;
     int64_t now = m->judge.options->now;
     struct eol eol;
-    if (!eol_lookup(os->id, os->version_id, &eol)) {
-        if (os->support_end == 0)
-            return true;
-        eol = (struct eol){ .end = os->support_end };
-    }
-    if (now <= eol.end)
+    if (!eol_lookup(m->system->os, &eol) || now <= eol.end)
         return true;
-    g_autofree char *end = day_of(eol.end);
-    bool extended = eol.extended != NULL && now <= eol.extended_end;
-    g_autofree char *later = extended ? day_of(eol.extended_end) : NULL;
-    bool has_it = extended && (eol.extended_free || m->judge.pro);
-    g_autofree char *reason =
-        extended ? g_strdup_printf("%s is past its end of life (%s), with %s until %s", t->label,
-                                   end, eol.extended, later)
-                 : g_strdup_printf("%s is past its end of life (%s): newer flaws in it are not "
-                                   "published",
-                                   t->label, end);
-    g_autofree char *object = g_strdup_printf("support of %s", t->label);
-    return add_coverage(m, object, has_it ? COVERAGE_READ : COVERAGE_PARTIAL, ASSAY_ERROR_COUNT,
+    bool covered = eol_covered_by(&eol, now, m->judge.pro) != NULL;
+    g_autofree char *reason = eol_describe(&eol, label, now, m->judge.pro);
+    g_autofree char *object = g_strdup_printf("support of %s", label);
+    return add_coverage(m, object, covered ? COVERAGE_READ : COVERAGE_PARTIAL, ASSAY_ERROR_COUNT,
                         reason, error);
 }
 
