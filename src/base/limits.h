@@ -23,6 +23,9 @@
 #define LIMIT_SMALL_FILE         (1u << 20)   /* os-release, fstab, passwd... */
 #define LIMIT_PACKAGE_DB         (512u << 20) /* dpkg status, rpm database... */
 #define LIMIT_PACKAGES           1000000u     /* per system */
+#define LIMIT_RPM_HEADER         (64u << 20)  /* one package in the RPM database */
+#define LIMIT_RPM_ENTRIES        65536u       /* in its index (rpm: HEADER_TAGS_MAX) */
+#define LIMIT_RPM_TEXT           4096u        /* bytes kept of a text in it */
 #define LIMIT_USERS              1000000u
 #define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
 #define LIMIT_SUBVOLUMES         65536u       /* of one filesystem (btrfs) */

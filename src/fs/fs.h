@@ -158,6 +158,10 @@ void tree_file_close(struct tree_file *f);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tree_file, tree_file_close)
 /* The whole file, at most max bytes (else ASSAY_ERROR_LIMIT). With a NUL behind, not counted. */
 GBytes *tree_file_read_all(struct tree_file *f, uint64_t max, GError **error);
+/* A regular file as a block, which keeps it open and must not outlive the tree. Unlike other blocks
+ * it may be used by one thread at a time, as the tree. */
+struct block *tree_file_block(struct tree *t, struct tree_node node, const char *name,
+                              GError **error);
 
 static inline bool tree_node_equal(struct tree_node a, struct tree_node b)
 {

@@ -3,6 +3,7 @@
 const struct analyzer *const analyzers[] = {
     &analyze_os,
     &analyze_dpkg,
+    &analyze_rpm,
     &analyze_users,
     NULL,
 };

@@ -4,4 +4,5 @@
 
 extern const struct analyzer analyze_os;
 extern const struct analyzer analyze_dpkg;
+extern const struct analyzer analyze_rpm;
 extern const struct analyzer analyze_users;

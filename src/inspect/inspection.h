@@ -27,6 +27,7 @@ struct inspection {
     struct frame_os os; /* valid once the os analyzer has run (it is the first) */
     struct arena *arena; /* lives as long as the inspection; for strings of os */
     bool with_files;
+    struct kernel_owner *kernels; /* what package analyzers say about kernels: kernel_owner.h */
 };
 
 /* Facts of the system. */
