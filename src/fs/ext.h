@@ -102,6 +102,14 @@ void ext_file_close(struct tree_file *f);
 struct tree_file *ext_file_of(struct ext *fs, const struct ext_inode *inode, GError **error);
 char *ext_readlink(struct tree *t, struct tree_node node, GError **error);
 
+/* --- ext_journal.c ------------------------------------------------------------------------------
+ */
+
+/* What the committed transactions of the journal say over the filesystem as it lies there: a new
+ * block over fs->tree.block, NULL when there is nothing of that kind. Says in *out how complete
+ * it is; what is missing is a fault. Only for filesystems that need recovery. */
+struct block *ext_journal_overlay(struct ext *fs, enum tree_recovery *out);
+
 /* --- ext_xattr.c --------------------------------------------------------------------------------
  */
 

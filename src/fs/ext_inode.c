@@ -141,6 +141,9 @@ static void take_fields(const struct ext *fs, const struct cursor *c, struct ext
     if (fs->super.ro_compat & EXT4_FEATURE_RO_COMPAT_HUGE_FILE)
         st->allocated |= (uint64_t)le16(c, I_BLOCKS_HI) << 32;
     st->allocated *= out->flags & EXT4_HUGE_FILE_FL ? fs->super.block_size : SECTOR;
+    /* stat(2) counts the data in an inode, too. */
+    if (out->flags & EXT4_INLINE_DATA_FL && S_ISREG(st->mode) && st->size <= fs->super.block_size)
+        st->allocated += (st->size + SECTOR - 1) / SECTOR * SECTOR;
     take_time(c, I_ATIME, end >= I_ATIME_EXTRA + 4, I_ATIME_EXTRA, &st->atime, NULL);
     take_time(c, I_CTIME, end >= I_CTIME_EXTRA + 4, I_CTIME_EXTRA, &st->ctime, &st->ctime_ns);
     take_time(c, I_MTIME, end >= I_MTIME_EXTRA + 4, I_MTIME_EXTRA, &st->mtime, &st->mtime_ns);
