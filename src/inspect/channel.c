@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-
 bool channel_send(int fd, const void *bytes, size_t len, const int *fds, size_t fd_count,
                   GError **error)
 {
@@ -68,6 +67,11 @@ bool channel_receive(int fd, void *bytes, size_t *len, int *fds, size_t *fd_coun
         return fail_corrupt(error, "control channel: a packet was too large");
     }
     return true;
+}
+
+void channel_reader_clear(struct channel_reader *r)
+{
+    g_clear_pointer(&r->pending, g_byte_array_unref);
 }
 
 bool channel_reader_feed(struct channel_reader *r, const void *bytes, size_t len,

@@ -5,8 +5,6 @@
  * frame records (frame.h, wire form) and the messages below in the same framing (u8 kind, le32
  * length). Everything the inspector sends is hostile. */
 #pragma once
-#include <jansson.h>
-
 #include "frame/frame.h"
 
 #define CHANNEL_CONTROL_FD 3
@@ -19,8 +17,12 @@ enum channel_kind {
     CHANNEL_PROGRESS = 65, /* le64 bytes read, le64 files, phase */
     CHANNEL_ERROR = 66,    /* u8 enum assay_error, message: the task failed */
     CHANNEL_END = 67,      /* le64 bytes read: the task is done */
-    CHANNEL_PARTIAL = 68,  /* something listed could not be read: message */
+    CHANNEL_TEXT = 68,     /* what the sandbox's check found */
 };
+
+/* A reference asked for: le32 token of the file that names it, the name as written. The answer: u8
+ * CHANNEL_GRANTED, le32 token, name, with the descriptor; or u8 enum assay_error, message. */
+#define CHANNEL_GRANTED 255
 
 /* Sends one packet with descriptors (borrowed). */
 bool channel_send(int fd, const void *bytes, size_t len, const int *fds, size_t fd_count,
@@ -33,6 +35,7 @@ bool channel_receive(int fd, void *bytes, size_t *len, int *fds, size_t *fd_coun
 struct channel_reader {
     GByteArray *pending;
 };
+void channel_reader_clear(struct channel_reader *r);
 /* Called per message; payload valid during the call. False with *error stops. */
 typedef bool (*channel_message_func)(unsigned kind, struct cursor payload, void *user,
                                      GError **error);

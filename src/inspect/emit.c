@@ -35,8 +35,14 @@ void emit_flush(struct emitter *e)
 
 void emit_record(struct emitter *e, enum frame_kind kind, const void *record)
 {
-    frame_wire_append(e->buffer, kind, record);
-    e->records++;
+    g_autoptr(GError) error = NULL;
+    if (!frame_wire_append(e->buffer, kind, record, &error)) {
+        const struct frame_coverage lost = { .kind = frame_kinds[kind].name, .object = "record",
+                                             .state = COVERAGE_PARTIAL,
+                                             .reason = error->message,
+                                             .code = assay_error_name(error->code) };
+        (void)frame_wire_append(e->buffer, FRAME_COVERAGE, &lost, NULL);
+    }
     if (e->buffer->len >= FLUSH_AT)
         emit_flush(e);
 }

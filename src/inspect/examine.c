@@ -45,6 +45,30 @@ static void examine_one(struct emitter *e, struct root *r, bool with_files)
         inspection_cover(&in, "snapshots", r->name, COVERAGE_SKIPPED, NULL, r->skipped);
 }
 
+static void cover_none(struct emitter *e)
+{
+    const struct frame_coverage none = {
+        .kind = "system", .object = "target", .state = COVERAGE_UNREADABLE,
+        .code = assay_error_name(ASSAY_ERROR_NOT_FOUND), .reason = "no operating system found",
+    };
+    emit_record(e, FRAME_COVERAGE, &none);
+}
+
+bool examine_names(struct survey *s, struct emitter *e, GError **error)
+{
+    g_autoptr(GPtrArray) roots = root_find(s->filesystems, error);
+    if (roots == NULL)
+        return false;
+    for (unsigned i = 0; i < roots->len; i++) {
+        g_autoptr(arena) arena = arena_new(LIMIT_PACKAGE_DB);
+        struct inspection in = { .emitter = e, .root = g_ptr_array_index(roots, i),
+                                 .arena = arena };
+        analyzers[0]->run(&in);
+        emit_mounts(&in);
+    }
+    return true;
+}
+
 bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GError **error)
 {
     g_autoptr(GPtrArray) roots = root_find(s->filesystems, error);
@@ -52,12 +76,7 @@ bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GErro
         return false;
     for (unsigned i = 0; i < roots->len; i++)
         examine_one(e, g_ptr_array_index(roots, i), with_files);
-    if (roots->len == 0) {
-        const struct frame_coverage none = {
-            .kind = "system", .object = "target", .state = COVERAGE_UNREADABLE,
-            .code = assay_error_name(ASSAY_ERROR_NOT_FOUND), .reason = "no operating system found",
-        };
-        emit_record(e, FRAME_COVERAGE, &none);
-    }
+    if (roots->len == 0)
+        cover_none(e);
     return true;
 }

@@ -5,7 +5,7 @@
  * sends back records over a pipe. Whatever happens to it, the program gets a frame: if the
  * inspector dies or exceeds a limit, the target's coverage says so.
  *
- *     g_autoptr(inspect_target) target = inspect_target_parse(names, 1, &options, &error);
+ *     g_autoptr(inspect_target) target = inspect_target_open(names, 1, &options, &error);
  *     g_autoptr(frame) f = inspect_frame(target, &options, &error); */
 #pragma once
 #include <stdio.h>
@@ -15,22 +15,26 @@
 typedef struct inspect_target inspect_target;
 
 enum inspect_references {
-    INSPECT_REFERENCES_NONE, /* open no backing or data file */
-    INSPECT_REFERENCES_TREE, /* only below the folder of the image named by the user */
+    INSPECT_REFERENCES_TREE, /* backing and data files below the folder of the image named */
+    INSPECT_REFERENCES_NONE, /* no backing or data file at all */
     INSPECT_REFERENCES_ANY,  /* anything this user can read */
+    INSPECT_REFERENCES_COUNT
 };
+/* "tree", "none", "any". */
+const char *inspect_references_name(enum inspect_references references);
+bool inspect_references_parse(const char *name, enum inspect_references *out);
 
 struct inspect_progress {
-    const char *phase; /* "volumes", "packages", "files"... */
+    const char *phase; /* "volumes", "dpkg", "files"... */
     uint64_t bytes_read, files;
 };
 
 struct inspect_options {
-    const char *format;  /* of the image: "raw", "qcow2"; NULL: by content */
+    const char *format; /* of the image: "raw", "qcow2"; NULL: by content */
     enum inspect_references references;
-    bool with_files;     /* record every file, hashed */
-    uint64_t memory;     /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
-    unsigned timeout;    /* seconds of wall time; 0: none */
+    bool with_files;  /* record every file, hashed */
+    uint64_t memory;  /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
+    unsigned timeout; /* seconds of wall time; 0: none */
     void (*progress)(const struct inspect_progress *p, void *user); /* NULL: none */
     void *user;
 };
@@ -53,23 +57,31 @@ struct frame *inspect_frame(struct inspect_target *t, const struct inspect_optio
 struct frame *inspect_volumes(struct inspect_target *t, const struct inspect_options *options,
                               GError **error);
 
-struct inspect_list_options {
-    const char *volume; /* NULL: the system's root if there is exactly one */
+/* Where in a target a path is meant. */
+struct inspect_place {
+    const char *volume; /* the filesystem on that volume, as it is; NULL: a system's root */
+    const char *system; /* which one (frame_os.root); NULL: the only one */
     const char *path;
+};
+struct inspect_list_options {
+    struct inspect_place place;
     bool recursive;
     bool hash; /* SHA-1, SHA-256 and media type of regular files */
 };
-/* Entries in order of name, depth first; path is absolute in the root. *partial: something below
- * could not be read (those have fault set, or are named by a coverage line through func's fault). */
+/* What list and copy met that could not be read, or that may be wrong. Valid during the call. */
+typedef void (*inspect_coverage_func)(const struct frame_coverage *c, void *user);
+/* Entries in the order of frame_path_compare(); path is absolute in the root. An entry that could
+ * not be read (wholly) has fault set. coverage gets only what is partial or unreadable. */
 bool inspect_list(struct inspect_target *t, const struct inspect_options *options,
-                  const struct inspect_list_options *list, frame_file_func func, void *user,
-                  bool *partial, GError **error);
-/* A file's bytes, or with path NULL those of the first disk, to out. */
+                  const struct inspect_list_options *list, frame_file_func func,
+                  inspect_coverage_func coverage, void *user, GError **error);
+/* A file's bytes, or with place NULL those of the first disk, to out. */
 bool inspect_copy(struct inspect_target *t, const struct inspect_options *options,
-                  const char *volume, const char *path, FILE *out, GError **error);
+                  const struct inspect_place *place, FILE *out, inspect_coverage_func coverage,
+                  void *user, GError **error);
 
 /* What an inspector can and cannot do, tried from inside; lines "open file: denied" to out. False
- * when something was possible that must not be. */
+ * with *error NULL when something was possible that must not be. */
 bool inspect_sandbox_check(FILE *out, GError **error);
 
 /* What main() runs when the program was started as inspector. Never returns. */

@@ -11,7 +11,6 @@
 struct emitter {
     int fd;
     GByteArray *buffer;
-    uint64_t records;
 };
 /* Ends the process when the program is gone: there is nobody left to tell. */
 void emit_record(struct emitter *e, enum frame_kind kind, const void *record);
@@ -52,19 +51,35 @@ extern const struct analyzer *const analyzers[];
 /* --- shared by the inspector's tasks ------------------------------------------------------------ */
 
 /* The disks, volumes and filesystems of the target. */
+/* A disk as the inspector got it. */
+struct survey_disk {
+    char *name;          /* as the user gave it */
+    struct block *block; /* owned reference; NULL when it could not be opened */
+    GError *fault;       /* why not; NULL */
+};
+void survey_disk_free(struct survey_disk *d);
+
 struct survey {
     struct volume_set *volumes;
+    GPtrArray *disks;       /* struct survey_disk *, borrowed; volumes[i] is of disks[i] */
     GPtrArray *filesystems; /* struct root_filesystem *, owned */
-    GPtrArray *faults;      /* struct survey_fault *: volumes that could not be looked at */
 };
 void survey_done(struct survey *s);
 /* Emits volumes and their coverage on the way. */
 bool survey_run(struct survey *s, struct emitter *e, GPtrArray *disks, GError **error);
+/* Coverage of what the image's reader noticed: an image marked corrupt reads, but may read wrong. */
+void survey_cover_notes(struct emitter *e, const char *disk, const struct block *b);
 /* The filesystem on the named volume; ASSAY_ERROR_NOT_FOUND, or why it could not be opened. */
 struct root_filesystem *survey_filesystem(struct survey *s, const char *volume, GError **error);
 /* Coverage of what the trees met while they were being read; call last. */
 void survey_cover_faults(struct survey *s, struct emitter *e);
 
+/* The system of that name, or with NULL the only one there is. ASSAY_ERROR_NOT_FOUND says what there
+ * is. The roots (struct root *, owned by the array) must outlive it. */
+struct root *survey_system(struct survey *s, const char *name, GPtrArray **roots, GError **error);
+
 /* Examines every system: runs the analyzers. */
 bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GError **error);
+/* Only says which there are. */
+bool examine_names(struct survey *s, struct emitter *e, GError **error);
 

@@ -17,6 +17,14 @@ static void cover(struct emitter *e, const char *kind, const char *object,
     emit_record(e, FRAME_COVERAGE, &c);
 }
 
+void survey_disk_free(struct survey_disk *d)
+{
+    block_unref(d->block);
+    g_clear_error(&d->fault);
+    g_free(d->name);
+    g_free(d);
+}
+
 void survey_done(struct survey *s)
 {
     if (s->filesystems != NULL)
@@ -29,6 +37,12 @@ static const char *kind_name(enum volume_kind kind)
     static const char *const names[VOLUME_KIND_COUNT] = { "disk", "partition", "logical",
                                                           "array" };
     return names[kind];
+}
+
+/* The word for it in coverage. */
+static const char *kind_of(const struct volume *v)
+{
+    return v->kind == VOLUME_DISK ? "disk" : v->kind == VOLUME_PARTITION ? "partition" : "volume";
 }
 
 static bool is_blank(struct block *b)
@@ -66,12 +80,12 @@ static bool holds_no_files(const struct volume *v)
 static void cover_unknown(struct emitter *e, const struct volume *v)
 {
     if (v->size == 0 || holds_no_files(v))
-        cover(e, "volume", v->name, COVERAGE_SKIPPED, ASSAY_ERROR_UNSUPPORTED,
+        cover(e, kind_of(v), v->name, COVERAGE_SKIPPED, ASSAY_ERROR_UNSUPPORTED,
               "holds no files by its type");
     else if (is_blank(v->block))
-        cover(e, "volume", v->name, COVERAGE_SKIPPED, ASSAY_ERROR_NOT_FOUND, "blank");
+        cover(e, kind_of(v), v->name, COVERAGE_SKIPPED, ASSAY_ERROR_NOT_FOUND, "blank");
     else
-        cover(e, "volume", v->name, COVERAGE_UNREADABLE, ASSAY_ERROR_UNSUPPORTED,
+        cover(e, kind_of(v), v->name, COVERAGE_UNREADABLE, ASSAY_ERROR_UNSUPPORTED,
               "holds data of no known filesystem");
 }
 
@@ -98,9 +112,19 @@ static struct tree *open_filesystem(struct emitter *e, const struct volume *v,
     return t;
 }
 
-static void emit_volume(struct emitter *e, const struct volume *v, const struct tree *t,
-                        const char *content)
+static const struct survey_disk *disk_of(const struct survey *s, const struct volume *v)
 {
+    for (unsigned i = 0; i < s->disks->len; i++) {
+        if (g_ptr_array_index(s->volumes->volumes, i) == v)
+            return g_ptr_array_index(s->disks, i);
+    }
+    return NULL;
+}
+
+static void emit_volume(const struct survey *s, struct emitter *e, const struct volume *v,
+                        const struct tree *t, const char *content)
+{
+    const struct survey_disk *disk = disk_of(s, v);
     const struct frame_volume out = {
         .name = v->name,
         .kind = kind_name(v->kind),
@@ -113,8 +137,8 @@ static void emit_volume(struct emitter *e, const struct volume *v, const struct 
         .uuid = t != NULL ? t->uuid : NULL,
         .part_uuid = v->uuid,
         .recovery = t != NULL ? tree_recovery_name(t->recovery) : NULL,
-        .image = v->kind == VOLUME_DISK && v->block != NULL ? v->block->name : NULL,
-        .format = v->kind == VOLUME_DISK && v->block != NULL ? v->block->drv->name : NULL,
+        .image = disk != NULL ? disk->name : NULL,
+        .format = disk != NULL && disk->block != NULL ? disk->block->drv->name : NULL,
     };
     emit_record(e, FRAME_VOLUME, &out);
 }
@@ -127,17 +151,27 @@ static enum coverage_state fault_state(const struct volume *v)
     return v->block == NULL || unread ? COVERAGE_UNREADABLE : COVERAGE_PARTIAL;
 }
 
+void survey_cover_notes(struct emitter *e, const char *disk, const struct block *b)
+{
+    const GPtrArray *notes = b != NULL ? b->notes : NULL;
+    for (unsigned i = 0; notes != NULL && i < notes->len; i++) {
+        const struct block_note *n = g_ptr_array_index(notes, i);
+        cover(e, "disk", disk, n->doubtful ? COVERAGE_PARTIAL : COVERAGE_SKIPPED,
+              n->doubtful ? ASSAY_ERROR_CORRUPT : ASSAY_ERROR_UNSUPPORTED, n->text);
+    }
+}
+
 static void survey_volume(struct survey *s, struct emitter *e, struct volume *v)
 {
     const struct tree_driver *drv = NULL;
     struct tree *t = NULL;
     if (v->fault != NULL)
-        cover(e, "volume", v->name, fault_state(v), v->fault_code, v->fault);
+        cover(e, kind_of(v), v->name, fault_state(v), v->fault_code, v->fault);
     if (v->block != NULL && v->content == NULL)
         drv = tree_probe(v->block);
     if (drv != NULL)
         t = open_filesystem(e, v, drv);
-    emit_volume(e, v, t, v->content != NULL ? v->content : t != NULL ? t->type_name
+    emit_volume(s, e, v, t, v->content != NULL ? v->content : t != NULL ? t->type_name
                          : drv != NULL                                ? drv->name
                                                                       : NULL);
     if (drv != NULL) {
@@ -154,8 +188,14 @@ bool survey_run(struct survey *s, struct emitter *e, GPtrArray *disks, GError **
 {
     s->volumes = volume_set_new();
     s->filesystems = g_ptr_array_new_with_free_func((GDestroyNotify)root_filesystem_free);
-    for (unsigned i = 0; i < disks->len; i++)
-        volume_set_add_disk(s->volumes, g_ptr_array_index(disks, i));
+    s->disks = disks;
+    for (unsigned i = 0; i < disks->len; i++) {
+        const struct survey_disk *d = g_ptr_array_index(disks, i);
+        struct volume *v = volume_set_add_disk(s->volumes, d->block);
+        if (d->fault != NULL)
+            volume_set_fault(v, g_error_copy(d->fault));
+        survey_cover_notes(e, v->name, d->block);
+    }
     emit_progress(e, "volumes", 0);
     if (!volume_set_scan(s->volumes, error))
         return false;
@@ -175,6 +215,38 @@ struct root_filesystem *survey_filesystem(struct survey *s, const char *volume, 
         return fs->tree != NULL ? fs : NULL;
     }
     fail(error, ASSAY_ERROR_NOT_FOUND, "no filesystem on a volume '%s'", volume);
+    return NULL;
+}
+
+static char *names_of(const GPtrArray *roots)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    for (unsigned i = 0; i < roots->len; i++)
+        g_string_append_printf(names, "%s%s", i > 0 ? ", " : "",
+                               ((const struct root *)g_ptr_array_index(roots, i))->name);
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
+struct root *survey_system(struct survey *s, const char *name, GPtrArray **roots, GError **error)
+{
+    *roots = root_find(s->filesystems, error);
+    if (*roots == NULL)
+        return NULL;
+    for (unsigned i = 0; i < (*roots)->len; i++) {
+        struct root *r = g_ptr_array_index(*roots, i);
+        if (name == NULL ? (*roots)->len == 1 : g_str_equal(r->name, name))
+            return r;
+    }
+    g_autofree char *names = names_of(*roots);
+    if ((*roots)->len == 0)
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND,
+                   "no operating system found; --volume names a filesystem ('assay disk' shows them)");
+    else if (name == NULL)
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND,
+                   "several operating systems; --system names one: %s", names);
+    else
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no operating system '%s'; there is %s", name,
+                   names);
     return NULL;
 }
 

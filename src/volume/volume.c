@@ -53,13 +53,16 @@ struct volume *volume_set_add(struct volume_set *set, enum volume_kind kind, str
     return v;
 }
 
-void volume_set_add_disk(struct volume_set *set, struct block *b)
+struct volume *volume_set_add_disk(struct volume_set *set, struct block *b)
 {
     g_autofree char *name = g_strdup_printf("disk%u", set->volumes->len);
     struct volume *v = volume_set_add(set, VOLUME_DISK, NULL, name, NULL);
-    g_return_if_fail(v != NULL);
-    v->block = block_ref(b);
-    v->size = b->size;
+    g_return_val_if_fail(v != NULL, NULL);
+    if (b != NULL) {
+        v->block = block_ref(b);
+        v->size = b->size;
+    }
+    return v;
 }
 
 void volume_set_fault(struct volume *v, GError *error)

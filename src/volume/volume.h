@@ -43,8 +43,9 @@ struct volume_set *volume_set_new(void);
 void volume_set_free(struct volume_set *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(volume_set, volume_set_free)
 
-/* Adds one disk, referenced; named "disk0", "disk1"... in order. Fault: it could not be opened. */
-void volume_set_add_disk(struct volume_set *set, struct block *b);
+/* Adds one disk, referenced; named "disk0", "disk1"... in order. b NULL: it could not be opened, and
+ * the caller sets the fault. Valid as long as the set. */
+struct volume *volume_set_add_disk(struct volume_set *set, struct block *b);
 /* Finds all volumes in the disks added. Whatever is wrong becomes a volume's fault, except that
  * more than LIMIT_VOLUMES volumes fail the scan. */
 bool volume_set_scan(struct volume_set *set, GError **error);

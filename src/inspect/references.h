@@ -1,0 +1,18 @@
+/* Files that images name: opened by the program, as far as the user allows. */
+#pragma once
+#include "inspect/target.h"
+
+/* The files opened for one inspector. A token is the index of one; the disks come first. */
+struct references {
+    enum inspect_references policy;
+    GPtrArray *files; /* struct reference_file *, owned */
+};
+
+void references_init(struct references *r, const struct inspect_target *t,
+                     enum inspect_references policy);
+void references_done(struct references *r);
+
+/* Opens what the file of that token names; the descriptor is the caller's. *token and *name (valid
+ * as long as r) are those of the new file. ASSAY_ERROR_DENIED when the policy forbids it. */
+int references_open(struct references *r, unsigned from, const char *reference, unsigned *token,
+                    const char **name, GError **error);

@@ -1,0 +1,136 @@
+/* Names on the command line -> opened disks. */
+#include "inspect/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/autoclose.h"
+#include "base/error.h"
+#include "inspect/channel.h"
+
+static void disk_free(void *p)
+{
+    struct target_disk *d = p;
+    if (d->fd >= 0)
+        (void)close(d->fd);
+    g_free(d->name);
+    g_free(d->path);
+    g_free(d->snapshot);
+    g_free(d->export_name);
+    g_free(d);
+}
+
+void inspect_target_free(struct inspect_target *t)
+{
+    if (t == NULL)
+        return;
+    g_ptr_array_unref(t->disks);
+    g_free(t->name);
+    g_free(t);
+}
+
+const char *inspect_target_name(const struct inspect_target *t)
+{
+    return t->name;
+}
+
+const char *target_file_refusal(mode_t mode)
+{
+    if (S_ISREG(mode) || S_ISBLK(mode))
+        return NULL;
+    return S_ISDIR(mode)    ? "is a directory, not a disk image"
+           : S_ISFIFO(mode) ? "is a pipe: a disk image must be readable at any place"
+                            : "is neither a file nor a block device";
+}
+
+int target_open_file(const char *path, GError **error)
+{
+    /* Without O_NONBLOCK a pipe without writer would hold us up. */
+    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        (void)fail_errno(error, errno, "%s", path);
+        return -1;
+    }
+    if (target_file_refusal(st.st_mode) != NULL) {
+        (void)fail(error, ASSAY_ERROR_INVALID, "%s %s", path, target_file_refusal(st.st_mode));
+        return -1;
+    }
+    return take_fd(&fd);
+}
+
+/* "name://" or one of the schemes that are written without slashes. */
+static bool is_url(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+    return (len > 1 && strncmp(name + len, "://", 3) == 0) || g_str_has_prefix(name, "rbd:");
+}
+
+static bool open_url(struct target_disk *d, GError **error)
+{
+    if (g_str_has_prefix(d->name, "nbd://") || g_str_has_prefix(d->name, "nbd+unix://")) {
+        d->fd = target_nbd_connect(d->name, &d->export_name, error);
+        return d->fd >= 0;
+    }
+    return fail(error, ASSAY_ERROR_UNSUPPORTED,
+                "%s: targets of this kind are not supported; give a path, nbd://HOST/EXPORT or "
+                "nbd+unix:///EXPORT?socket=PATH", d->name);
+}
+
+/* A name with '@' means a snapshot only when there is no such file. */
+static void split_snapshot(struct target_disk *d)
+{
+    struct stat st;
+    char *at = strrchr(d->path, '@');
+    if (at == NULL || at == d->path || lstat(d->path, &st) == 0)
+        return;
+    *at = '\0';
+    if (stat(d->path, &st) == 0)
+        d->snapshot = g_strdup(at + 1);
+    else
+        *at = '@';
+}
+
+static bool open_disk(struct target_disk *d, GError **error)
+{
+    struct stat st;
+    if (d->name[0] == '\0')
+        return fail(error, ASSAY_ERROR_INVALID, "a target without a name");
+    if (is_url(d->name) && lstat(d->name, &st) != 0)
+        return open_url(d, error);
+    d->path = g_strdup(d->name);
+    split_snapshot(d);
+    d->fd = target_open_file(d->path, error);
+    if (d->fd < 0)
+        return false;
+    if (fstat(d->fd, &st) != 0)
+        return fail_errno(error, errno, "%s", d->path);
+    d->device = st.st_dev;
+    d->inode = st.st_ino;
+    return true;
+}
+
+struct inspect_target *inspect_target_open(char **names, size_t count,
+                                           const struct inspect_options *options, GError **error)
+{
+    g_autoptr(inspect_target) t = g_new0(struct inspect_target, 1);
+    g_autoptr(GString) joined = g_string_new(NULL);
+    t->disks = g_ptr_array_new_with_free_func(disk_free);
+    if (count > CHANNEL_MAX_FDS) {
+        (void)fail_limit(error, "more than %d disks in one target", CHANNEL_MAX_FDS);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct target_disk *d = g_new0(struct target_disk, 1);
+        d->fd = -1;
+        d->name = g_strdup(names[i]);
+        g_ptr_array_add(t->disks, d);
+        g_string_append_printf(joined, "%s%s", i > 0 ? " + " : "", names[i]);
+        if (!open_disk(d, error))
+            return NULL;
+    }
+    t->name = g_string_free(g_steal_pointer(&joined), FALSE);
+    return g_steal_pointer(&t);
+}

@@ -1,0 +1,30 @@
+/* The opened disks of a target, on the program's side. */
+#pragma once
+#include <sys/types.h>
+
+#include "inspect/inspect.h"
+
+struct target_disk {
+    char *name;        /* as the user gave it */
+    char *path;        /* of the file, without a snapshot's name; NULL: an NBD export */
+    char *snapshot;    /* NULL */
+    char *export_name; /* NULL: a file */
+    int fd;            /* owned */
+    dev_t device;      /* of the file */
+    ino_t inode;
+};
+
+struct inspect_target {
+    GPtrArray *disks; /* struct target_disk *, owned */
+    char *name;
+};
+
+/* Opens a disk image or block device for reading; anything else is refused by kind.
+ * at: folder for relative paths, or AT_FDCWD. */
+int target_open_file(const char *path, GError **error);
+/* Says what is wrong with an opened descriptor as a disk; NULL: nothing. Static string. */
+const char *target_file_refusal(mode_t mode);
+
+/* A socket connected to an NBD server; -1 with *error. url: nbd://... or nbd+unix://...;
+ * *export_name is what it names, g_free(). */
+int target_nbd_connect(const char *url, char **export_name, GError **error);
