@@ -11,7 +11,12 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
+    &command_scan,
+    &command_frame,
     &command_diff,
+    &command_disk,
+    &command_ls,
+    &command_cat,
     &command_db_import,
     &command_db_update,
     &command_db_status,

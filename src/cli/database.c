@@ -15,6 +15,11 @@ char *cli_database_path(void)
     return database != NULL ? g_strdup(database) : advisory_db_default_path();
 }
 
+bool cli_database_given(void)
+{
+    return database != NULL;
+}
+
 struct advisory_db *cli_database_open(GError **error)
 {
     g_autofree char *path = cli_database_path();

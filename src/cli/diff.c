@@ -1,12 +1,7 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "advisory/version.h"
-#include "base/autoclose.h"
 #include "base/error.h"
-#include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/frame_file.h"
 #include "frame/formats.h"
 
 static char *format, *output;
@@ -16,41 +11,6 @@ static const GOptionEntry entries[] = {
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
     { 0 },
 };
-
-/* The whole file, which may be a pipe. g_byte_array_unref(). */
-static GByteArray *read_file(const char *path, GError **error)
-{
-    autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        (void)fail_errno(error, errno, "%s", path);
-        return NULL;
-    }
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
-    uint8_t piece[65536];
-    ssize_t n;
-    while ((n = read(fd, piece, sizeof piece)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            (void)fail_errno(error, errno, "%s", path);
-            return NULL;
-        }
-        if (bytes->len + (size_t)n > LIMIT_FRAME_JSON) {
-            (void)fail_limit(error, "%s: larger than %u MiB", path, LIMIT_FRAME_JSON >> 20);
-            return NULL;
-        }
-        g_byte_array_append(bytes, piece, (guint)n);
-    }
-    return g_steal_pointer(&bytes);
-}
-
-static struct frame *read_frame(const char *path, GError **error)
-{
-    g_autoptr(GByteArray) bytes = read_file(path, error);
-    return bytes != NULL ? frame_read_json(path, bytes->len > 0 ? (const void *)bytes->data : "",
-                                           bytes->len, error)
-                         : NULL;
-}
 
 static int compare_versions(const char *type, const char *a, const char *b)
 {
@@ -72,10 +32,10 @@ static enum cli_status diff_run(int argc, char **argv)
         return cli_fail("diff: give two frames (see 'assay diff --help')");
     if (format != NULL && !options.json && !g_str_equal(format, "table"))
         return cli_fail("diff: unknown format '%s': table or json", format);
-    g_autoptr(frame) a = read_frame(argv[0], &error);
+    g_autoptr(frame) a = cli_frame_read(argv[0], &error);
     if (a == NULL)
         return cli_fail_error(error);
-    g_autoptr(frame) b = read_frame(argv[1], &error);
+    g_autoptr(frame) b = cli_frame_read(argv[1], &error);
     if (b == NULL || !cli_output_open(&out, output, &error))
         return cli_fail_error(error);
     bool ok = frame_diff(a, b, &options, out.file, &differ, &error);

@@ -1,16 +1,20 @@
 #include "cli/commands.h"
 #include "config.h"
+#include "inspect/inspect.h"
 
-static gboolean features;
+static gboolean features, sandbox;
 
 static const GOptionEntry entries[] = {
     { "features", 0, 0, G_OPTION_ARG_NONE, &features, "List optional parts and whether they are in",
       NULL },
+    { "sandbox", 0, 0, G_OPTION_ARG_NONE, &sandbox,
+      "Try, from inside an inspector, what an inspector must not be able to do", NULL },
     { 0 },
 };
 
 static enum cli_status version_run(int argc, char **argv)
 {
+    GError *error = NULL;
     (void)printf("assay %s\n", ASSAY_VERSION);
     if (features) {
         (void)printf("%clibdeflate   faster reading of zlib-compressed images\n",
@@ -18,6 +22,9 @@ static enum cli_status version_run(int argc, char **argv)
         (void)printf("%cnbd          nbd:// and nbd+unix:// targets (libnbd)\n",
                      HAVE_NBD ? '+' : '-');
     }
+    if (sandbox && !inspect_sandbox_check(stdout, &error))
+        return error != NULL ? cli_fail_error(error)
+                             : cli_fail("the inspector's sandbox does not hold on this machine");
     return CLI_OK;
 }
 

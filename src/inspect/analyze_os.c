@@ -104,7 +104,7 @@ static bool read_release_line(struct inspection *in)
 {
     static const char *const paths[] = { "/etc/centos-release", "/etc/oracle-release",
                                          "/etc/system-release", "/etc/redhat-release",
-                                         "/etc/SuSE-release", "/etc/photon-release" };
+                                         "/etc/SuSE-release",   "/etc/photon-release" };
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
         g_autofree char *line = read_line(in, paths[i]);
         char *id, *version, *codename;
@@ -176,9 +176,11 @@ struct machine {
 
 /* System V ABI, "ELF Header". Names as dpkg and as rpm, apk and pacman say them. */
 static const struct machine machines[] = {
-    { 62, "amd64", "x86_64" },   { 3, "i386", "i686" },     { 183, "arm64", "aarch64" },
-    { 40, "armhf", "armv7hl" },  { 21, "ppc64el", "ppc64le" }, { 22, "s390x", "s390x" },
-    { 243, "riscv64", "riscv64" }, { 258, "loong64", "loongarch64" }, { 8, "mips64el", "mips64el" },
+    { 62, "amd64", "x86_64" },     { 3, "i386", "i686" },
+    { 183, "arm64", "aarch64" },   { 40, "armhf", "armv7hl" },
+    { 21, "ppc64el", "ppc64le" },  { 22, "s390x", "s390x" },
+    { 243, "riscv64", "riscv64" }, { 258, "loong64", "loongarch64" },
+    { 8, "mips64el", "mips64el" },
 };
 
 static const char *architecture(struct inspection *in)

@@ -38,8 +38,8 @@ static GPtrArray *read_table(struct inspection *in, const char *path, unsigned c
     }
     if (bad > 0) {
         g_autofree char *reason = g_strdup_printf("%u malformed lines", bad);
-        inspection_cover(in, "file", path, COVERAGE_PARTIAL,
-                         assay_error_name(ASSAY_ERROR_CORRUPT), reason);
+        inspection_cover(in, "file", path, COVERAGE_PARTIAL, assay_error_name(ASSAY_ERROR_CORRUPT),
+                         reason);
     }
     return lines;
 }

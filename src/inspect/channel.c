@@ -45,7 +45,9 @@ bool channel_receive(int fd, void *bytes, size_t *len, int *fds, size_t *fd_coun
         char space[CMSG_SPACE(sizeof(int) * CHANNEL_MAX_FDS)];
         struct cmsghdr align;
     } control;
-    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+    struct msghdr msg = { .msg_iov = &iov,
+                          .msg_iovlen = 1,
+                          .msg_control = control.space,
                           .msg_controllen = sizeof control.space };
     ssize_t n;
     do

@@ -42,8 +42,10 @@ static void add_line(struct deb822_paragraph *p, const char *line, size_t len)
         p->bad_lines++;
         return;
     }
-    struct deb822_field f = { .name = line, .name_len = (size_t)(colon - line),
-                              .value = colon + 1, .value_len = len - (size_t)(colon + 1 - line) };
+    struct deb822_field f = { .name = line,
+                              .name_len = (size_t)(colon - line),
+                              .value = colon + 1,
+                              .value_len = len - (size_t)(colon + 1 - line) };
     trim(&f.value, &f.value_len);
     g_array_append_val(p->fields, f);
 }

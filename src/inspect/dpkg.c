@@ -17,8 +17,9 @@ static enum dpkg_verdict judge_status(const char *status)
     g_auto(GStrv) words = g_strsplit_set(status, " \t\n", -1);
     if (g_strv_length(words) != 3)
         return DPKG_MALFORMED;
-    static const char *const present[] = { "installed", "triggers-pending", "triggers-awaited",
-                                           "half-configured", "unpacked", NULL };
+    static const char *const present[] = { "installed",        "triggers-pending",
+                                           "triggers-awaited", "half-configured",
+                                           "unpacked",         NULL };
     static const char *const absent[] = { "not-installed", "config-files", NULL };
     if (g_strv_contains(present, words[2]))
         return DPKG_INSTALLED;

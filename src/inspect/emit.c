@@ -37,7 +37,8 @@ void emit_record(struct emitter *e, enum frame_kind kind, const void *record)
 {
     g_autoptr(GError) error = NULL;
     if (!frame_wire_append(e->buffer, kind, record, &error)) {
-        const struct frame_coverage lost = { .kind = frame_kinds[kind].name, .object = "record",
+        const struct frame_coverage lost = { .kind = frame_kinds[kind].name,
+                                             .object = "record",
                                              .state = COVERAGE_PARTIAL,
                                              .reason = error->message,
                                              .code = assay_error_name(error->code) };
@@ -81,8 +82,12 @@ void inspection_emit(struct inspection *in, enum frame_kind kind, const void *re
 void inspection_cover(struct inspection *in, const char *kind, const char *object,
                       enum coverage_state state, const char *code, const char *reason)
 {
-    const struct frame_coverage c = { .kind = kind, .object = object, .state = state,
-                                      .code = code, .reason = reason, .system = in->root->name };
+    const struct frame_coverage c = { .kind = kind,
+                                      .object = object,
+                                      .state = state,
+                                      .code = code,
+                                      .reason = reason,
+                                      .system = in->root->name };
     emit_record(in->emitter, FRAME_COVERAGE, &c);
 }
 

@@ -15,15 +15,17 @@ static void emit_mounts(struct inspection *in)
     for (unsigned i = 0; i < in->root->mounts->len; i++) {
         const struct root_mount *m = g_ptr_array_index(in->root->mounts, i);
         const struct frame_mount out = {
-            .path = m->path, .source = m->source, .type = m->type, .options = m->options,
+            .path = m->path,
+            .source = m->source,
+            .type = m->type,
+            .options = m->options,
             .volume = m->fs != NULL ? m->fs->volume->name : NULL,
             .state = mount_state(m),
         };
         inspection_emit(in, FRAME_MOUNT, &out);
         if (m->state != ROOT_MOUNT_FOUND) {
             g_autofree char *object = g_strdup_printf("%s (%s)", m->path, m->source);
-            inspection_cover(in, "mount", object, out.state, assay_error_name(m->code),
-                             m->reason);
+            inspection_cover(in, "mount", object, out.state, assay_error_name(m->code), m->reason);
         }
     }
 }
@@ -48,8 +50,11 @@ static void examine_one(struct emitter *e, struct root *r, bool with_files)
 static void cover_none(struct emitter *e)
 {
     const struct frame_coverage none = {
-        .kind = "system", .object = "target", .state = COVERAGE_UNREADABLE,
-        .code = assay_error_name(ASSAY_ERROR_NOT_FOUND), .reason = "no operating system found",
+        .kind = "system",
+        .object = "target",
+        .state = COVERAGE_UNREADABLE,
+        .code = assay_error_name(ASSAY_ERROR_NOT_FOUND),
+        .reason = "no operating system found",
     };
     emit_record(e, FRAME_COVERAGE, &none);
 }
@@ -61,7 +66,8 @@ bool examine_names(struct survey *s, struct emitter *e, GError **error)
         return false;
     for (unsigned i = 0; i < roots->len; i++) {
         g_autoptr(arena) arena = arena_new(LIMIT_PACKAGE_DB);
-        struct inspection in = { .emitter = e, .root = g_ptr_array_index(roots, i),
+        struct inspection in = { .emitter = e,
+                                 .root = g_ptr_array_index(roots, i),
                                  .arena = arena };
         analyzers[0]->run(&in);
         emit_mounts(&in);

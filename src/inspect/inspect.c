@@ -45,8 +45,10 @@ static bool on_record(unsigned kind, struct cursor payload, void *user, GError *
 /* What an inspector that failed leaves: the facts it had sent, and why there are no more. */
 static bool cover_failure(struct frame *f, const GError *failure, GError **error)
 {
-    const struct frame_coverage c = { .kind = "target", .object = f->target,
-                                      .state = COVERAGE_UNREADABLE, .reason = failure->message,
+    const struct frame_coverage c = { .kind = "target",
+                                      .object = f->target,
+                                      .state = COVERAGE_UNREADABLE,
+                                      .reason = failure->message,
                                       .code = assay_error_name(failure->code) };
     return frame_add(f, FRAME_COVERAGE, &c, error);
 }
@@ -85,7 +87,8 @@ struct frame *inspect_volumes(struct inspect_target *t, const struct inspect_opt
     return gather(t, TASK_VOLUMES, options, error);
 }
 
-/* --- files ------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------
+ */
 
 struct listing {
     frame_file_func func;
@@ -157,15 +160,15 @@ bool inspect_copy(struct inspect_target *t, const struct inspect_options *option
                   const struct inspect_place *place, FILE *out, inspect_coverage_func coverage,
                   void *user, GError **error)
 {
-    g_autoptr(request) r =
-        request_of(t, place != NULL ? TASK_COPY_FILE : TASK_COPY_DISK, options);
+    g_autoptr(request) r = request_of(t, place != NULL ? TASK_COPY_FILE : TASK_COPY_DISK, options);
     struct listing l = { .coverage = coverage, .user = user, .out = out };
     if (place != NULL)
         set_place(r, place);
     return run_listing(t, r, options, &l, error);
 }
 
-/* --- sandbox ----------------------------------------------------------------------------------- */
+/* --- sandbox -----------------------------------------------------------------------------------
+ */
 
 static bool on_text(unsigned kind, struct cursor payload, void *user, GError **error)
 {

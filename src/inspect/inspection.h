@@ -23,7 +23,7 @@ void emit_flush(struct emitter *e);
 struct inspection {
     struct emitter *emitter;
     struct root *root;
-    struct frame_os os; /* valid once the os analyzer has run (it is the first) */
+    struct frame_os os;  /* valid once the os analyzer has run (it is the first) */
     struct arena *arena; /* lives as long as the inspection; for strings of os */
     bool with_files;
     struct kernel_owner *kernels; /* what package analyzers say about kernels: kernel_owner.h */
@@ -34,7 +34,8 @@ void inspection_emit(struct inspection *in, enum frame_kind kind, const void *re
 /* Coverage of the system. reason NULL only for COVERAGE_READ. */
 void inspection_cover(struct inspection *in, const char *kind, const char *object,
                       enum coverage_state state, const char *code, const char *reason);
-/* Coverage from an error: UNREADABLE, or PARTIAL when something was read before. Takes the error. */
+/* Coverage from an error: UNREADABLE, or PARTIAL when something was read before. Takes the error.
+ */
 void inspection_cover_error(struct inspection *in, const char *kind, const char *object,
                             bool partial, GError *error);
 
@@ -48,7 +49,8 @@ struct analyzer {
 /* NULL-terminated, in order of running; "os" is the first. */
 extern const struct analyzer *const analyzers[];
 
-/* --- shared by the inspector's tasks ------------------------------------------------------------ */
+/* --- shared by the inspector's tasks ------------------------------------------------------------
+ */
 
 /* The disks, volumes and filesystems of the target. */
 /* A disk as the inspector got it. */
@@ -67,19 +69,19 @@ struct survey {
 void survey_done(struct survey *s);
 /* Emits volumes and their coverage on the way. */
 bool survey_run(struct survey *s, struct emitter *e, GPtrArray *disks, GError **error);
-/* Coverage of what the image's reader noticed: an image marked corrupt reads, but may read wrong. */
+/* Coverage of what the image's reader noticed: an image marked corrupt reads, but may read wrong.
+ */
 void survey_cover_notes(struct emitter *e, const char *disk, const struct block *b);
 /* The filesystem on the named volume; ASSAY_ERROR_NOT_FOUND, or why it could not be opened. */
 struct root_filesystem *survey_filesystem(struct survey *s, const char *volume, GError **error);
 /* Coverage of what the trees met while they were being read; call last. */
 void survey_cover_faults(struct survey *s, struct emitter *e);
 
-/* The system of that name, or with NULL the only one there is. ASSAY_ERROR_NOT_FOUND says what there
- * is. The roots (struct root *, owned by the array) must outlive it. */
+/* The system of that name, or with NULL the only one there is. ASSAY_ERROR_NOT_FOUND says what
+ * there is. The roots (struct root *, owned by the array) must outlive it. */
 struct root *survey_system(struct survey *s, const char *name, GPtrArray **roots, GError **error);
 
 /* Examines every system: runs the analyzers. */
 bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GError **error);
 /* Only says which there are. */
 bool examine_names(struct survey *s, struct emitter *e, GError **error);
-

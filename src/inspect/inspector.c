@@ -72,7 +72,8 @@ static struct block *open_disk(struct files *f, const struct request *r, unsigne
 {
     const struct request_disk *d = g_ptr_array_index(r->disks, index);
     const struct block_references references = { .open = reference_open, .ctx = f };
-    const struct block_image_options options = { .format = r->format, .snapshot = d->snapshot,
+    const struct block_image_options options = { .format = r->format,
+                                                 .snapshot = d->snapshot,
                                                  .references = &references };
     g_autoptr(block) file = d->export_name != NULL
                                 ? block_nbd_new(fd, d->export_name, d->name, error)
@@ -174,8 +175,8 @@ void inspector_main(void)
     size_t fd_count = 0;
     g_autoptr(GError) error = NULL;
     struct emitter e = { .fd = CHANNEL_OUTPUT_FD, .buffer = g_byte_array_new() };
-    struct files files = { .tokens = g_hash_table_new_full(NULL, NULL,
-                                                           (GDestroyNotify)block_unref, NULL) };
+    struct files files = { .tokens = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)block_unref,
+                                                           NULL) };
     bool ok = false;
     raise_descriptors();
     g_autoptr(request) r = take_request(fds, &fd_count, &error);

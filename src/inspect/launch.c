@@ -27,7 +27,7 @@ struct launch {
     int control, output, errors;
     struct references references;
     struct channel_reader reader;
-    GString *said; /* on standard error */
+    GString *said;   /* on standard error */
     gint64 deadline; /* monotonic microseconds; 0: none */
     const struct inspect_options *options;
     channel_message_func func;
@@ -155,8 +155,8 @@ static bool on_message(unsigned kind, struct cursor payload, void *user, GError 
         struct inspect_progress p;
         if (!rd_le64(&payload, &p.bytes_read) || !rd_le64(&payload, &p.files))
             return fail_corrupt(error, "the inspector's progress makes no sense");
-        g_autofree char *phase = g_strndup((const char *)payload.data + payload.pos,
-                                           cursor_left(&payload));
+        g_autofree char *phase =
+            g_strndup((const char *)payload.data + payload.pos, cursor_left(&payload));
         p.phase = phase;
         if (l->options->progress != NULL)
             l->options->progress(&p, l->options->user);
@@ -281,8 +281,8 @@ static bool fail_ended(int status, GError **error)
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return fail_limit(error, "the inspector used up its CPU time");
     if (WIFSIGNALED(status))
-        return fail(error, ASSAY_ERROR_IO, "the inspector died by signal %d (%s)",
-                    WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return fail(error, ASSAY_ERROR_IO, "the inspector died by signal %d (%s)", WTERMSIG(status),
+                    strsignal(WTERMSIG(status)));
     return fail(error, ASSAY_ERROR_IO, "the inspector ended early (status %d)",
                 WEXITSTATUS(status));
 }
@@ -305,8 +305,13 @@ bool inspector_run(struct inspect_target *t, const struct request *request,
                    const struct inspect_options *options, channel_message_func func, void *user,
                    uint64_t *bytes_read, bool *started, GError **error)
 {
-    struct launch l = { .process = -1, .control = -1, .output = -1, .errors = -1,
-                        .said = g_string_new(NULL), .options = options, .func = func,
+    struct launch l = { .process = -1,
+                        .control = -1,
+                        .output = -1,
+                        .errors = -1,
+                        .said = g_string_new(NULL),
+                        .options = options,
+                        .func = func,
                         .user = user };
     bool ok = false;
     references_init(&l.references, t, options->references);

@@ -154,11 +154,12 @@ int references_open(struct references *r, unsigned from, const char *reference, 
     struct stat st;
     if (r->policy == INSPECT_REFERENCES_NONE || f->folder == NULL) {
         (void)fail(error, ASSAY_ERROR_DENIED, "'%s' may not be opened%s", reference,
-                   f->folder == NULL ? ": the image is not a file here" : " (--allow-backing none)");
+                   f->folder == NULL ? ": the image is not a file here"
+                                     : " (--allow-backing none)");
         return -1;
     }
-    g_autofree char *path = reference[0] == '/' ? g_strdup(reference)
-                                                : g_build_filename(f->folder, reference, NULL);
+    g_autofree char *path =
+        reference[0] == '/' ? g_strdup(reference) : g_build_filename(f->folder, reference, NULL);
     autoclose int fd = r->policy == INSPECT_REFERENCES_ANY
                            ? target_open_file(path, error)
                            : open_in_tree(f, reference, path, error);

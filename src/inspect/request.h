@@ -22,7 +22,7 @@ struct request_disk {
 
 struct request {
     enum inspect_task task;
-    GPtrArray *disks; /* struct request_disk *, owned */
+    GPtrArray *disks;                      /* struct request_disk *, owned */
     char *format, *volume, *system, *path; /* NULL: not given */
     bool with_files, recursive, hash;
     uint64_t memory;  /* bytes */

@@ -11,7 +11,10 @@ static void cover(struct emitter *e, const char *kind, const char *object,
                   enum coverage_state state, int code, const char *reason)
 {
     const struct frame_coverage c = {
-        .kind = kind, .object = object, .state = state, .reason = reason,
+        .kind = kind,
+        .object = object,
+        .state = state,
+        .reason = reason,
         .code = state == COVERAGE_READ ? NULL : assay_error_name(code),
     };
     emit_record(e, FRAME_COVERAGE, &c);
@@ -34,8 +37,7 @@ void survey_done(struct survey *s)
 
 static const char *kind_name(enum volume_kind kind)
 {
-    static const char *const names[VOLUME_KIND_COUNT] = { "disk", "partition", "logical",
-                                                          "array" };
+    static const char *const names[VOLUME_KIND_COUNT] = { "disk", "partition", "logical", "array" };
     return names[kind];
 }
 
@@ -94,7 +96,7 @@ static void cover_unknown(struct emitter *e, const struct volume *v)
 static enum coverage_state unread_state(const struct tree_driver *drv)
 {
     return drv->open == NULL && g_str_equal(drv->name, "vfat") ? COVERAGE_SKIPPED
-                                                              : COVERAGE_UNREADABLE;
+                                                               : COVERAGE_UNREADABLE;
 }
 
 static struct tree *open_filesystem(struct emitter *e, const struct volume *v,
@@ -171,9 +173,11 @@ static void survey_volume(struct survey *s, struct emitter *e, struct volume *v)
         drv = tree_probe(v->block);
     if (drv != NULL)
         t = open_filesystem(e, v, drv);
-    emit_volume(s, e, v, t, v->content != NULL ? v->content : t != NULL ? t->type_name
-                         : drv != NULL                                ? drv->name
-                                                                      : NULL);
+    emit_volume(s, e, v, t,
+                v->content != NULL ? v->content
+                : t != NULL        ? t->type_name
+                : drv != NULL      ? drv->name
+                                   : NULL);
     if (drv != NULL) {
         struct root_filesystem *fs = g_new0(struct root_filesystem, 1);
         fs->volume = v;
@@ -239,8 +243,9 @@ struct root *survey_system(struct survey *s, const char *name, GPtrArray **roots
     }
     g_autofree char *names = names_of(*roots);
     if ((*roots)->len == 0)
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND,
-                   "no operating system found; --volume names a filesystem ('assay disk' shows them)");
+        (void)fail(
+            error, ASSAY_ERROR_NOT_FOUND,
+            "no operating system found; --volume names a filesystem ('assay disk' shows them)");
     else if (name == NULL)
         (void)fail(error, ASSAY_ERROR_NOT_FOUND,
                    "several operating systems; --system names one: %s", names);

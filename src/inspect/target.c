@@ -76,7 +76,8 @@ static bool open_url(struct target_disk *d, GError **error)
     }
     return fail(error, ASSAY_ERROR_UNSUPPORTED,
                 "%s: targets of this kind are not supported; give a path, nbd://HOST/EXPORT or "
-                "nbd+unix:///EXPORT?socket=PATH", d->name);
+                "nbd+unix:///EXPORT?socket=PATH",
+                d->name);
 }
 
 /* A name with '@' means a snapshot only when there is no such file. */

@@ -58,8 +58,7 @@ static int connect_unix(const char *path, GError **error)
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path));
-    return connect_address((const struct sockaddr *)&address, sizeof address, AF_UNIX, path,
-                           error);
+    return connect_address((const struct sockaddr *)&address, sizeof address, AF_UNIX, path, error);
 }
 
 static int connect_tcp(const char *host, int port, GError **error)

@@ -1,0 +1,57 @@
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/target.h"
+
+static char *volume, *system_name, *output;
+static gboolean disk;
+
+static const GOptionEntry entries[] = {
+    { "disk", 0, 0, G_OPTION_ARG_NONE, &disk, "All bytes of the disk itself, without a PATH",
+      NULL },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
+    { "volume", 0, 0, G_OPTION_ARG_STRING, &volume,
+      "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
+    { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
+      "The root of this system, when there are several", "NAME" },
+    { 0 },
+};
+
+static enum cli_status cat_run(int argc, char **argv)
+{
+    GError *error = NULL;
+    struct inspect_options options;
+    struct cli_output out;
+    bool incomplete = false;
+    if (argc != (disk ? 1 : 2))
+        return cli_fail(disk ? "cat: --disk takes a target and no path"
+                             : "cat: give a target and a path (see 'assay cat --help')");
+    if (!cli_target_settings(&options, 0))
+        return CLI_ERROR;
+    const struct inspect_place place = { .volume = volume, .system = system_name, .path = argv[1] };
+    g_autoptr(inspect_target) t = cli_target_open(argv, 1, &options, &error);
+    if (t == NULL || !cli_output_open(&out, output, &error))
+        return cli_fail_error(error);
+    bool ok = inspect_copy(t, &options, disk ? NULL : &place, out.file, cli_show_coverage,
+                           &incomplete, &error);
+    cli_progress_clear();
+    if (!cli_output_finish(&out, ok, ok ? &error : NULL) || !ok)
+        return cli_fail_error(error);
+    return incomplete ? CLI_INCOMPLETE : CLI_OK;
+}
+
+const struct cli_command command_cat = {
+    .name = "cat",
+    .summary = "Print a file of a system or filesystem on a disk",
+    .usage = "[OPTION…] TARGET PATH",
+    .description =
+        "With --disk, the bytes of the virtual disk: what 'qemu-img convert -O raw' would write. A "
+        "file or disk that cannot be read to its end fails with status 2; with --output nothing is "
+        "left behind then.\n\n"
+        "The exit status is 0, 2 for an error, 3 when the bytes may be wrong, as those of an image "
+        "marked corrupt.",
+    .examples =
+        "assay cat node.qcow2 /etc/os-release\n  a file of the system\n"
+        "assay cat --disk -o disk.raw disk.qcow2@before\n  an internal snapshot as raw disk",
+    .options = (const GOptionEntry *const[]){ entries, cli_target_options, NULL },
+    .run = cat_run,
+};

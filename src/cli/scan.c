@@ -1,0 +1,212 @@
+/* The main job: a target's frame, matched with the advisories, as a report. */
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/database.h"
+#include "cli/fail_on.h"
+#include "cli/frame_file.h"
+#include "cli/target.h"
+#include "report/report.h"
+
+static char *format, *output, *severity, *failing, *severity_source;
+static gboolean together, files, show_suppressed, ubuntu_pro;
+
+static const GOptionEntry entries[] = {
+    { "format", 0, 0, G_OPTION_ARG_STRING, &format,
+      "table (default), json, sarif, html, csv, junit, cyclonedx or spdx", "FORMAT" },
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
+    { "severity", 0, 0, G_OPTION_ARG_STRING, &severity, "Show only findings this severe or more",
+      "SEVERITY" },
+    { "fail-on", 0, 0, G_OPTION_ARG_STRING, &failing,
+      "Which findings give status 1: any (default), none, a severity or worse, kev, epss:0.5; "
+      "several with commas",
+      "WHAT" },
+    { "show-suppressed", 0, 0, G_OPTION_ARG_NONE, &show_suppressed,
+      "Show suppressed findings too, with what suppressed them", NULL },
+    { "severity-source", 0, 0, G_OPTION_ARG_STRING, &severity_source,
+      "Whose severity counts first: vendor (default), nvd or cvss", "SOURCE" },
+    { "ubuntu-pro", 0, 0, G_OPTION_ARG_NONE, &ubuntu_pro,
+      "Judge by Ubuntu Pro's advisories even if no package shows it", NULL },
+    { "together", 0, 0, G_OPTION_ARG_NONE, &together, "The targets are disks of one machine",
+      NULL },
+    { "files", 0, 0, G_OPTION_ARG_NONE, &files, "Read and hash every file as well", NULL },
+    { 0 },
+};
+
+/* What one call of the command works with. */
+struct scan {
+    struct report_options report;
+    struct match_options match;
+    struct fail_on fail_on;
+    struct inspect_options inspect;
+    const struct report_format *form;
+    struct advisory_db *db; /* NULL: there is none */
+    GError *no_db;          /* why */
+};
+
+static bool choose_report(struct scan *s)
+{
+    s->form = report_format_find(format != NULL ? format : "table");
+    if (s->form == NULL)
+        return cli_fail("scan: unknown format '%s': table, json, sarif, html, csv, junit, "
+                        "cyclonedx or spdx",
+                        format) == CLI_OK;
+    if (severity != NULL && !severity_parse(severity, &s->report.min_severity))
+        return cli_fail("--severity '%s': unknown, negligible, low, medium, high or critical",
+                        severity) == CLI_OK;
+    if (severity_source != NULL && !g_str_equal(severity_source, "vendor") &&
+        !g_str_equal(severity_source, "nvd") && !g_str_equal(severity_source, "cvss"))
+        return cli_fail("--severity-source '%s': vendor, nvd or cvss", severity_source) == CLI_OK;
+    s->report.show_suppressed = show_suppressed != FALSE;
+    s->match.severity_source = severity_source;
+    s->match.ubuntu_pro = ubuntu_pro != FALSE;
+    if (output == NULL && isatty(STDOUT_FILENO)) {
+        struct winsize w;
+        const char *no_color = g_getenv("NO_COLOR");
+        s->report.colour = no_color == NULL || *no_color == '\0';
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0)
+            s->report.width = w.ws_col;
+    }
+    return true;
+}
+
+static bool prepare(struct scan *s)
+{
+    GError *error = NULL;
+    if (!choose_report(s) || !cli_target_settings(&s->inspect, files ? 0 : 300))
+        return false;
+    s->inspect.with_files = files != FALSE;
+    if (!fail_on_parse(failing, &s->fail_on, &error))
+        return cli_fail_error(error) == CLI_OK;
+    s->db = cli_database_open(&s->no_db);
+    /* Without advisories the packages can still be told, and that they were not judged. */
+    if (s->db == NULL &&
+        (cli_database_given() || !g_error_matches(s->no_db, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND)))
+        return cli_fail_error(g_steal_pointer(&s->no_db)) == CLI_OK;
+    return true;
+}
+
+static struct frame *frame_of(const struct scan *s, char **names, size_t count, GError **error)
+{
+    if (count == 1 && s->inspect.format == NULL && cli_frame_probe(names[0]))
+        return cli_frame_read(names[0], error);
+    g_autoptr(inspect_target) t = cli_target_open(names, count, &s->inspect, error);
+    struct frame *f = t != NULL ? inspect_frame(t, &s->inspect, error) : NULL;
+    cli_progress_clear();
+    return f;
+}
+
+static bool judge(const struct scan *s, struct report *r, GError **error)
+{
+    if (s->db == NULL) {
+        struct frame_coverage *c = arena_alloc(r->arena, sizeof *c);
+        if (c == NULL)
+            return fail_limit(error, "%s: the report is too large", r->frame->target);
+        *c = (struct frame_coverage){ .kind = "advisories",
+                                      .object = "database",
+                                      .state = COVERAGE_UNREADABLE,
+                                      .reason = s->no_db->message,
+                                      .code = assay_error_name(s->no_db->code) };
+        g_ptr_array_add(r->coverage, c);
+        return true;
+    }
+    struct match_options match = s->match;
+    match.now = r->now;
+    r->feeds = advisory_db_feeds(s->db);
+    return advisory_match(s->db, r->frame, &match, r->arena, r->findings, r->coverage, error);
+}
+
+/* Says at once what kept a target from being looked at at all. */
+static void tell_failure(const struct frame *f)
+{
+    for (unsigned i = 0; i < f->coverage->len; i++) {
+        const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
+        if (c->state == COVERAGE_UNREADABLE &&
+            (g_str_equal(c->kind, "target") || g_str_equal(c->kind, "disk")))
+            (void)cli_fail("%s: %s", f->target, c->reason);
+    }
+}
+
+static enum cli_status scan_target(const struct scan *s, char **names, size_t count,
+                                   GPtrArray *reports)
+{
+    GError *error = NULL;
+    struct frame *f = frame_of(s, names, count, &error);
+    if (f == NULL)
+        return cli_fail_error(error);
+    tell_failure(f);
+    struct report *r = report_new(f);
+    g_ptr_array_add(reports, r);
+    if (!judge(s, r, &error))
+        return cli_fail_error(error);
+    return fail_on_matches(&s->fail_on, r, &s->report) ? CLI_FINDINGS
+           : report_incomplete(r)                      ? CLI_INCOMPLETE
+                                                       : CLI_OK;
+}
+
+/* Error before findings before incomplete before nothing. */
+static enum cli_status worse(enum cli_status a, enum cli_status b)
+{
+    static const int rank[] = {
+        [CLI_OK] = 0, [CLI_INCOMPLETE] = 1, [CLI_FINDINGS] = 2, [CLI_ERROR] = 3
+    };
+    return rank[a] >= rank[b] ? a : b;
+}
+
+static enum cli_status write_reports(const struct scan *s, const GPtrArray *reports)
+{
+    GError *error = NULL;
+    struct cli_output out;
+    if (!cli_output_open(&out, output, &error))
+        return cli_fail_error(error);
+    bool ok = s->form->write(reports, &s->report, out.file, &error);
+    if (!cli_output_finish(&out, ok, ok ? &error : NULL) || !ok)
+        return cli_fail_error(error);
+    return CLI_OK;
+}
+
+static enum cli_status scan_run(int argc, char **argv)
+{
+    struct scan s = { 0 };
+    enum cli_status status = CLI_OK;
+    g_autoptr(GPtrArray) reports = g_ptr_array_new_with_free_func((GDestroyNotify)report_free);
+    if (argc < 1)
+        return cli_fail("scan: give a target (see 'assay scan --help')");
+    if (!prepare(&s))
+        return CLI_ERROR;
+    if (together)
+        status = scan_target(&s, argv, (size_t)argc, reports);
+    else
+        for (int i = 0; i < argc; i++)
+            status = worse(status, scan_target(&s, &argv[i], 1, reports));
+    if (reports->len > 0)
+        status = worse(status, write_reports(&s, reports));
+    g_ptr_array_set_size(reports, 0); /* their texts are the database's */
+    advisory_db_close(s.db);
+    g_clear_error(&s.no_db);
+    return status;
+}
+
+const struct cli_command command_scan = {
+    .name = "scan",
+    .summary = "Report the vulnerable packages of the systems on a disk",
+    .usage = "[OPTION…] TARGET…",
+    .description =
+        "TARGET is what 'assay disk' takes, or a frame as 'assay frame' writes it. The report "
+        "says which packages are vulnerable, how badly, what fixes them, and what could not be "
+        "looked at; the advisories come from the database that 'assay db import' and 'assay db "
+        "update' make. Nothing is mounted, nothing is written, and the target's bytes are read by "
+        "a process of their own that can do nothing else.\n\n"
+        "The exit status is 0 when no finding is meant by --fail-on, 1 when one is, 2 for an "
+        "error, 3 when something could not be looked at and status 1 does not apply.",
+    .examples = "assay scan node.qcow2\n  one disk\n"
+                "assay scan --together a.img b.img\n  a machine with two disks\n"
+                "assay scan --fail-on high,kev --format sarif -o report.sarif node.qcow2\n"
+                "  for a pipeline\n"
+                "assay scan nbd://storage.example/node7\n  whatever an NBD server exports",
+    .options =
+        (const GOptionEntry *const[]){ entries, cli_database_options, cli_target_options, NULL },
+    .run = scan_run,
+};

@@ -1,0 +1,92 @@
+#include "cli/target.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/number.h"
+#include "base/text.h"
+
+static char *format, *backing, *memory;
+static gint timeout = -1;
+static gboolean quiet;
+
+const GOptionEntry cli_target_options[] = {
+    { "input-format", 0, 0, G_OPTION_ARG_STRING, &format,
+      "Format of the image, raw or qcow2 (default: by content)", "FORMAT" },
+    { "allow-backing", 0, 0, G_OPTION_ARG_STRING, &backing,
+      "Which files an image may name as its backing or data file: tree (below its own folder, the "
+      "default), none, or any",
+      "WHICH" },
+    { "timeout", 0, 0, G_OPTION_ARG_INT, &timeout,
+      "Give up on a target after this time; 0: never (default: 300, without limit when every file "
+      "is read)",
+      "SECONDS" },
+    { "memory", 0, 0, G_OPTION_ARG_STRING, &memory,
+      "Ceiling of the inspector's memory (default: 1G)", "SIZE" },
+    { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "No progress on the terminal", NULL },
+    { 0 },
+};
+
+static bool shown; /* a progress line is on the terminal */
+
+static void show_progress(const struct inspect_progress *p, void *user)
+{
+    g_autofree char *bytes = text_size(p->bytes_read);
+    g_autofree char *phase = text_safe(p->phase);
+    (void)fprintf(stderr, "\r\033[K%s: %s read", phase, bytes);
+    if (p->files > 0)
+        (void)fprintf(stderr, ", %" G_GUINT64_FORMAT " files", p->files);
+    shown = true;
+}
+
+void cli_progress_clear(void)
+{
+    if (shown)
+        (void)fputs("\r\033[K", stderr);
+    shown = false;
+}
+
+bool cli_quiet(void)
+{
+    return quiet != FALSE;
+}
+
+bool cli_target_settings(struct inspect_options *out, unsigned default_timeout)
+{
+    *out = (struct inspect_options){ .format = format, .timeout = default_timeout };
+    if (backing != NULL && !inspect_references_parse(backing, &out->references))
+        return cli_fail("--allow-backing '%s': tree, none or any", backing) == CLI_OK;
+    if (memory != NULL && (!parse_size(memory, &out->memory) || out->memory < 32u << 20))
+        return cli_fail("--memory '%s': a size of at least 32M", memory) == CLI_OK;
+    if (timeout >= 0)
+        out->timeout = (unsigned)timeout;
+    else if (timeout != -1)
+        return cli_fail("--timeout %d: a number of seconds, or 0", timeout) == CLI_OK;
+    if (!quiet && isatty(STDERR_FILENO))
+        out->progress = show_progress;
+    return true;
+}
+
+struct inspect_target *cli_target_open(char **names, size_t count,
+                                       const struct inspect_options *options, GError **error)
+{
+    return inspect_target_open(names, count, options, error);
+}
+
+void cli_show_coverage(const struct frame_coverage *c, void *user)
+{
+    cli_progress_clear();
+    (void)cli_fail("%s: %s: %s", c->object, coverage_state_name(c->state),
+                   c->reason != NULL ? c->reason : "no reason given");
+    *(bool *)user = true;
+}
+
+void cli_warn_coverage(const struct frame *f)
+{
+    for (unsigned i = 0; i < f->coverage->len; i++) {
+        const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
+        bool incomplete;
+        if (c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE)
+            cli_show_coverage(c, &incomplete);
+    }
+}

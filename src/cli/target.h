@@ -1,0 +1,22 @@
+/* What the commands that look at targets share. */
+#pragma once
+#include "cli/cli.h"
+#include "inspect/inspect.h"
+
+/* --input-format, --allow-backing, --timeout, --memory, --quiet. */
+extern const GOptionEntry cli_target_options[];
+
+/* The values given. False after a clear line. default_timeout: seconds when none was given. */
+bool cli_target_settings(struct inspect_options *out, unsigned default_timeout);
+/* Opens the names as one target. */
+struct inspect_target *cli_target_open(char **names, size_t count,
+                                       const struct inspect_options *options, GError **error);
+/* Takes a progress line off the terminal. */
+void cli_progress_clear(void);
+bool cli_quiet(void);
+
+/* For inspect_list() and inspect_copy(): says on standard error what could not be looked at; user
+ * is a bool that becomes true. */
+void cli_show_coverage(const struct frame_coverage *c, void *user);
+/* One line for each thing that could not be looked at. */
+void cli_warn_coverage(const struct frame *f);
