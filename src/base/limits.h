@@ -37,6 +37,7 @@
 #define LIMIT_XFS_DIRECTORY_BLOCKS (4u << 20) /* looked at in one directory */
 #define LIMIT_XFS_INDEX_STEPS    1000000u     /* entries of one hash looked at for one name */
 #define LIMIT_XFS_ATTR_BLOCKS    65536u       /* of extended attributes, of one inode */
+#define LIMIT_XFS_ATTR_BYTES     (64u << 20)  /* ... names and values */
 #define LIMIT_EXT_GROUPS         (1u << 20)   /* block groups of ext4: 128 TiB of 4 KiB blocks */
 #define LIMIT_EXT_REVOKES        (1u << 20)   /* of one transaction of the journal */
 #define LIMIT_FRAME_MEMORY       (2048u << 20)

@@ -2,7 +2,7 @@
  *
  * xfs.c opens; xfs_super.c believes a superblock and knows what lies where; xfs_block.c checks what
  * blocks say about themselves; xfs_inode.c reads inodes; xfs_bmap.c finds the blocks of their
- * forks; xfs_dir_entry.c, xfs_dir.c, xfs_dir_index.c, xfs_attr.c, xfs_file.c give those meaning;
+ * forks; xfs_dir_entry.c, xfs_dir.c, xfs_dir_index.c, xfs_attr.c, xfs_acl.c, xfs_file.c give those meaning;
  * xfs_log.c says whether the log holds changes that are nowhere else. */
 #pragma once
 #include "base/cursor.h"
@@ -209,6 +209,15 @@ uint32_t xfs_da_value(const struct xfs_da *da, unsigned i);
 
 bool xfs_xattrs(struct tree *t, struct tree_node node, tree_xattr_func func, void *user,
                 GError **error);
+
+/* --- xfs_acl.c ----------------------------------------------------------------------------------
+ */
+
+/* The name that everybody knows the list by which this attribute of the root namespace is; NULL:
+ * it is none. Static string. */
+const char *xfs_acl_name(const uint8_t *name, size_t len);
+/* Its value in the form that goes with that name; g_bytes_unref(). NULL: damaged. */
+GBytes *xfs_acl_convert(const uint8_t *value, size_t len);
 
 /* --- xfs_file.c ---------------------------------------------------------------------------------
  */

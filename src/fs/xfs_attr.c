@@ -12,8 +12,10 @@ struct attr_walk {
     uint64_t inode;
     tree_xattr_func func;
     void *user;
-    bool ended; /* by func */
+    bool ended; /* by func, or there is too much */
+    bool over;
     unsigned blocks;
+    uint64_t bytes; /* of names and values given so far */
 };
 
 static const char *prefix_of(uint8_t flags)
@@ -23,6 +25,29 @@ static const char *prefix_of(uint8_t flags)
     return flags & XFS_ATTR_SECURE ? "security." : "user.";
 }
 
+/* An access control list, once more in the form that everybody knows. */
+static void give_acl(struct attr_walk *w, const char *name, const uint8_t *value, size_t len)
+{
+    g_autoptr(GBytes) acl = xfs_acl_convert(value, len);
+    if (acl == NULL) {
+        tree_fault(&w->fs->tree, "inode %" G_GUINT64_FORMAT ": its access control list is damaged",
+                   w->inode);
+        return;
+    }
+    size_t size;
+    const void *bytes = g_bytes_get_data(acl, &size);
+    w->ended = !w->func(name, bytes, size, w->user);
+}
+
+/* What attributes take together is limited: those of one inode could be made to share a value. */
+static bool charge(struct attr_walk *w, size_t bytes)
+{
+    w->bytes += bytes + ATTR_ENTRY;
+    if (w->bytes > LIMIT_XFS_ATTR_BYTES)
+        w->over = w->ended = true;
+    return !w->over;
+}
+
 static void give(struct attr_walk *w, uint8_t flags, const uint8_t *name, size_t name_len,
                  const uint8_t *value, size_t len)
 {
@@ -30,7 +55,7 @@ static void give(struct attr_walk *w, uint8_t flags, const uint8_t *name, size_t
     const char *prefix = prefix_of(flags);
     size_t at = strlen(prefix);
     /* Half-made ones do not count; parent pointers are not what users call attributes. */
-    if (flags & (XFS_ATTR_INCOMPLETE | XFS_ATTR_PARENT))
+    if ((flags & (XFS_ATTR_INCOMPLETE | XFS_ATTR_PARENT)) || !charge(w, name_len + len))
         return;
     if (name_len == 0 || memchr(name, '\0', name_len) != NULL) {
         tree_fault(&w->fs->tree,
@@ -38,6 +63,11 @@ static void give(struct attr_walk *w, uint8_t flags, const uint8_t *name, size_t
                    w->inode);
         return;
     }
+    const char *acl = flags & XFS_ATTR_ROOT ? xfs_acl_name(name, name_len) : NULL;
+    if (acl != NULL)
+        give_acl(w, acl, value, len);
+    if (w->ended)
+        return;
     memcpy(full, prefix, at);
     memcpy(full + at, name, name_len);
     full[at + name_len] = '\0';
@@ -264,5 +294,10 @@ bool xfs_xattrs(struct tree *t, struct tree_node node, tree_xattr_func func, voi
         return walk_short(&w, inode.attr, error);
     if (inode.attr_format == XFS_FORK_EXTENTS && inode.attr_extents == 0)
         return true;
-    return xfs_fork_open(fs, &inode, true, &w.fork, error) && walk_tree(&w, error);
+    if (!xfs_fork_open(fs, &inode, true, &w.fork, error) || !walk_tree(&w, error))
+        return false;
+    return !w.over ||
+           fail_limit(error,
+                      "inode %" G_GUINT64_FORMAT " has more than %u bytes of extended attributes",
+                      node.id, LIMIT_XFS_ATTR_BYTES);
 }

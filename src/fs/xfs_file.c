@@ -27,9 +27,9 @@ static bool find_run(struct xfs_file *f, uint64_t off, struct run *out, GError *
     if (!xfs_map(&f->fork, off >> s->blocklog, &e, error))
         return false;
     out->zero = e.hole || e.unwritten;
-    /* xfs_map() has checked the place. */
     if (!e.hole && !xfs_super_place(s, e.block, e.count, &out->place))
-        return false;
+        return fail_corrupt(error, "block %" G_GUINT64_FORMAT " is none of the filesystem",
+                            e.block);
     out->place += skip;
     out->len = min_u64((min_u64(e.count, UINT64_MAX >> s->blocklog) << s->blocklog) - skip,
                        f->file.size - off);

@@ -20,7 +20,7 @@ static void take_time(const struct cursor *c, size_t at, bool big, int64_t *seco
         *seconds = (int32_t)high;
     }
     if (ns != NULL)
-        *ns = low;
+        *ns = low < 1000000000 ? low : 0;
 }
 
 static void take_stat(const struct cursor *c, const struct xfs_super *s, uint64_t flags2,

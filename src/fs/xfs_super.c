@@ -226,6 +226,8 @@ bool xfs_super_read(struct block *b, struct xfs_super *out, char **damage, GErro
     if (!find_copy(b, out, &copy))
         return fail_corrupt(error, "the XFS superblock has %s, and no copy of it was found", wrong);
     *out = copy;
+    /* mkfs.xfs clears this mark in the first superblock only. */
+    out->inprogress = 0;
     *damage = g_strdup_printf("the XFS superblock has %s; a copy is used", wrong);
     return true;
 }
