@@ -12,6 +12,11 @@
 #define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */
 #define LIMIT_LVM_METADATA       (16u << 20)  /* one copy of LVM text metadata */
+#define LIMIT_LVM_AREAS          8            /* metadata areas of one physical volume; lvm2 makes 2 */
+#define LIMIT_LVM_ITEMS          (128u << 20) /* memory for one copy of it, parsed */
+#define LIMIT_LVM_NESTING        16           /* of sections in it; lvm2 writes 4 */
+#define LIMIT_LVM_LAYERS         8            /* logical volumes built of logical volumes */
+#define LIMIT_STRIPES            128          /* columns of a striped volume; Linux allows as many */
 #define LIMIT_TREE_DEPTH         512          /* nested directories in a walk */
 #define LIMIT_SYMLINKS           40           /* followed in one path (as Linux, path_resolution(7)) */
 #define LIMIT_PATH               (64u << 10)  /* one path */

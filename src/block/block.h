@@ -92,6 +92,14 @@ struct block_piece {
 };
 struct block *block_pieces_new(const struct block_piece *pieces, size_t count, const char *name,
                                GError **error);
+/* Bytes dealt out over count columns in turn, unit bytes at a time; each column gives column_len
+ * bytes, a multiple of unit, from its off on. The new block takes its own references. */
+struct block_column {
+    struct block *under;
+    uint64_t off;
+};
+struct block *block_stripes_new(const struct block_column *columns, size_t count, uint32_t unit,
+                                uint64_t column_len, const char *name, GError **error);
 /* Sectors kept in memory in front of another block (a replayed journal). */
 struct block *block_overlay_new(struct block *under, uint32_t unit, const char *name);
 /* Puts unit bytes over the block at index*unit. Only before the overlay is shared between threads.

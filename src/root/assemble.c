@@ -157,7 +157,8 @@ static struct root_filesystem *by_volume_name(GPtrArray *filesystems, const char
 {
     for (unsigned i = 0; i < filesystems->len; i++) {
         struct root_filesystem *fs = g_ptr_array_index(filesystems, i);
-        if (fs->volume->parent == NULL && g_str_equal(fs->volume->name, name))
+        bool named = fs->volume->kind == VOLUME_LOGICAL || fs->volume->kind == VOLUME_ARRAY;
+        if (named && g_str_equal(fs->volume->name, name))
             return fs;
     }
     return NULL;
@@ -206,9 +207,12 @@ static struct root_filesystem *find_source(GPtrArray *filesystems, const char *s
     if (!g_str_has_prefix(source, "/dev/"))
         return NULL;
     const char *name = source + strlen("/dev/");
-    if (g_str_has_prefix(name, "md/"))
-        name += 3;
+    /* Arrays whose name is a number: /dev/md/0 and /dev/md0 are the same. */
+    g_autofree char *numbered =
+        g_str_has_prefix(name, "md/") ? g_strdup_printf("md%s", name + 3) : NULL;
     struct root_filesystem *fs = by_volume_name(filesystems, name);
+    if (fs == NULL && numbered != NULL)
+        fs = by_volume_name(filesystems, numbered);
     return fs != NULL ? fs : by_kernel_name(filesystems, name);
 }
 

@@ -5,6 +5,7 @@
 #include "volume/drivers.h"
 
 const struct volume_driver *const volume_drivers[] = {
+    &lvm2_driver,
     &gpt_driver,
     &mbr_driver,
     NULL,
@@ -20,6 +21,8 @@ static void volume_free(void *p)
     g_free(v->label);
     g_free(v->uuid);
     g_free(v->fault);
+    if (v->state != NULL)
+        v->state_free(v->state);
     g_free(v);
 }
 

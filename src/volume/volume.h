@@ -32,6 +32,8 @@ struct volume {
     char *uuid;           /* PARTUUID, LV or array uuid, lower case as /dev/disk shows it; NULL */
     char *fault;          /* why it, or a part of it, cannot be read; NULL */
     int fault_code;       /* enum assay_error, valid with fault */
+    void *state;          /* what its driver knows of it between split and assemble; owned */
+    GDestroyNotify state_free;
 };
 
 struct volume_set {
