@@ -28,9 +28,10 @@
 #define LIMIT_SMALL_FILE         (1u << 20)   /* os-release, fstab, passwd... */
 #define LIMIT_PACKAGE_DB         (512u << 20) /* dpkg status, rpm database... */
 #define LIMIT_PACKAGES           1000000u     /* per system */
+#define LIMIT_PACKAGE_FIELD      4096u        /* bytes kept of one fact about a package */
+#define LIMIT_KERNEL_ENTRIES     4096u        /* names in /boot or in a folder of modules */
 #define LIMIT_RPM_HEADER         (64u << 20)  /* one package in the RPM database */
 #define LIMIT_RPM_ENTRIES        65536u       /* in its index (rpm: HEADER_TAGS_MAX) */
-#define LIMIT_RPM_TEXT           4096u        /* bytes kept of a text in it */
 #define LIMIT_USERS              1000000u
 #define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
 #define LIMIT_SUBVOLUMES         65536u       /* of one filesystem (btrfs) */

@@ -150,9 +150,8 @@ struct candidates {
 static void add_folder(struct inspection *in, struct candidates *c, const char *folder)
 {
     root_place_auto place = { 0 };
-    if (!root_resolve(in->root, folder, true, &place, NULL))
-        return;
-    if (g_hash_table_add(c->seen, g_strdup(place.path)))
+    if (package_database_locate(in, folder, &place) &&
+        g_hash_table_add(c->seen, g_strdup(place.path)))
         g_ptr_array_add(c->paths, g_strdup(place.path));
 }
 

@@ -4,6 +4,9 @@ const struct analyzer *const analyzers[] = {
     &analyze_os,
     &analyze_dpkg,
     &analyze_rpm,
+    &analyze_apk,
+    &analyze_pacman,
+    &analyze_kernel,
     &analyze_users,
     NULL,
 };

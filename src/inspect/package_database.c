@@ -5,6 +5,18 @@
 #define KIND         "package database"
 #define FAULTS_NAMED 20 /* each with coverage of its own; more are counted */
 
+bool package_database_locate(struct inspection *in, const char *path, struct root_place *out)
+{
+    GError *error = NULL;
+    if (root_resolve(in->root, path, true, out, &error))
+        return true;
+    if (g_error_matches(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
+        g_error_free(error);
+    else
+        inspection_cover_error(in, KIND, path, false, error);
+    return false;
+}
+
 void package_database_add(struct package_database *db, struct frame_package *p)
 {
     p->path = db->path;

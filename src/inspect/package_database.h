@@ -9,6 +9,9 @@ struct package_database {
     uint64_t faults;   /* entries that could not be read */
 };
 
+/* Where a database is, symlinks followed. False when it is not there; what else hinders becomes
+ * coverage. */
+bool package_database_locate(struct inspection *in, const char *path, struct root_place *out);
 /* Emits the package with the database's path. */
 void package_database_add(struct package_database *db, struct frame_package *p);
 /* An entry that could not be read; the rest goes on. Takes the error. */

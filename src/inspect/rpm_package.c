@@ -43,7 +43,7 @@ static const char *text(struct reading *r, enum rpm_tag tag)
     }
     if (s == NULL || *s == '\0')
         return NULL;
-    return keep(r, s, strnlen(s, LIMIT_RPM_TEXT));
+    return keep(r, s, strnlen(s, LIMIT_PACKAGE_FIELD));
 }
 
 static const char *must(struct reading *r, enum rpm_tag tag, const char *what)
