@@ -2,6 +2,8 @@
 
 const struct rpm_backend *const rpm_backends[] = {
     &rpm_sqlite,
+    &rpm_ndb,
+    &rpm_bdb,
     NULL,
 };
 

@@ -40,4 +40,4 @@ extern const struct rpm_backend *const rpm_backends[];
 void rpm_sink_fault(const struct rpm_sink *sink, enum assay_error code, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 
-extern const struct rpm_backend rpm_sqlite;
+extern const struct rpm_backend rpm_sqlite, rpm_ndb, rpm_bdb;
