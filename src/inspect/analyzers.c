@@ -8,5 +8,6 @@ const struct analyzer *const analyzers[] = {
     &analyze_pacman,
     &analyze_kernel,
     &analyze_users,
+    &analyze_files,
     NULL,
 };

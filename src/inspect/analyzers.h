@@ -4,6 +4,7 @@
 
 extern const struct analyzer analyze_apk;
 extern const struct analyzer analyze_dpkg;
+extern const struct analyzer analyze_files;
 extern const struct analyzer analyze_kernel;
 extern const struct analyzer analyze_os;
 extern const struct analyzer analyze_pacman;

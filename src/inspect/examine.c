@@ -30,12 +30,12 @@ static void emit_mounts(struct inspection *in)
     }
 }
 
-static void examine_one(struct emitter *e, struct root *r, bool with_files)
+static void examine_one(struct emitter *e, struct root *r, struct hasher *hasher)
 {
     g_autoptr(arena) arena = arena_new(LIMIT_PACKAGE_DB);
-    struct inspection in = { .emitter = e, .root = r, .arena = arena, .with_files = with_files };
+    struct inspection in = { .emitter = e, .root = r, .arena = arena, .hasher = hasher };
     for (const struct analyzer *const *a = analyzers; *a != NULL; a++) {
-        if ((*a)->for_files && !with_files)
+        if ((*a)->for_files && hasher == NULL)
             continue;
         emit_progress(e, (*a)->name, 0);
         (*a)->run(&in);
@@ -75,13 +75,13 @@ bool examine_names(struct survey *s, struct emitter *e, GError **error)
     return true;
 }
 
-bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GError **error)
+bool examine_systems(struct survey *s, struct emitter *e, struct hasher *hasher, GError **error)
 {
     g_autoptr(GPtrArray) roots = root_find(s->filesystems, error);
     if (roots == NULL)
         return false;
     for (unsigned i = 0; i < roots->len; i++)
-        examine_one(e, g_ptr_array_index(roots, i), with_files);
+        examine_one(e, g_ptr_array_index(roots, i), hasher);
     if (roots->len == 0)
         cover_none(e);
     return true;

@@ -25,7 +25,7 @@ struct inspection {
     struct root *root;
     struct frame_os os;  /* valid once the os analyzer has run (it is the first) */
     struct arena *arena; /* lives as long as the inspection; for strings of os */
-    bool with_files;
+    struct hasher *hasher; /* for the files; NULL: they are not wanted */
     struct kernel_owner *kernels; /* what package analyzers say about kernels: kernel_owner.h */
 };
 
@@ -81,7 +81,7 @@ void survey_cover_faults(struct survey *s, struct emitter *e);
  * there is. The roots (struct root *, owned by the array) must outlive it. */
 struct root *survey_system(struct survey *s, const char *name, GPtrArray **roots, GError **error);
 
-/* Examines every system: runs the analyzers. */
-bool examine_systems(struct survey *s, struct emitter *e, bool with_files, GError **error);
+/* Examines every system: runs the analyzers. hasher NULL: not those for files. */
+bool examine_systems(struct survey *s, struct emitter *e, struct hasher *hasher, GError **error);
 /* Only says which there are. */
 bool examine_names(struct survey *s, struct emitter *e, GError **error);

@@ -106,14 +106,15 @@ static bool check_sandbox(struct emitter *e)
     return true;
 }
 
-static bool run_task(const struct request *r, struct emitter *e, GPtrArray *disks, GError **error)
+static bool run_task(const struct request *r, struct emitter *e, GPtrArray *disks,
+                     struct hasher *hasher, GError **error)
 {
     switch (r->task) {
     case TASK_FRAME:
     case TASK_VOLUMES:
-        return task_frame(r, e, disks, error);
+        return task_frame(r, e, disks, hasher, error);
     case TASK_LIST:
-        return task_list(r, e, disks, error);
+        return task_list(r, e, disks, hasher, error);
     case TASK_COPY_FILE:
         return task_copy_file(r, e, disks, error);
     case TASK_COPY_DISK:
@@ -179,16 +180,17 @@ void inspector_main(void)
                                                            NULL) };
     bool ok = false;
     raise_descriptors();
+    g_autoptr(hasher) hasher = NULL;
     g_autoptr(request) r = take_request(fds, &fd_count, &error);
     if (r != NULL) {
         /* CPU time: each core may work for as long as the wall time goes on. */
         const struct sandbox_limits limits = { .memory = r->memory,
                                                .cpu_seconds = r->timeout * g_get_num_processors() };
-        ok = tasks_prepare(r, &error) && sandbox_enter(&limits, &error);
+        ok = tasks_prepare(r, &hasher, &error) && sandbox_enter(&limits, &error);
     }
     if (ok) {
         g_autoptr(GPtrArray) disks = open_disks(&files, r, fds);
-        ok = run_task(r, &e, disks, &error);
+        ok = run_task(r, &e, disks, hasher, &error);
     }
     if (ok)
         emit_end(&e);

@@ -1,5 +1,6 @@
 #include "inspect/tasks.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -7,19 +8,27 @@
 #include "inspect/channel.h"
 #include "inspect/file_record.h"
 
-#define PIECE (512 * 1024) /* of a copy; below LIMIT_FRAME_RECORD */
+#define PIECE  (512 * 1024) /* of a copy; below LIMIT_FRAME_RECORD */
+#define ARENAS 2            /* of malloc() */
 
-bool tasks_prepare(const struct request *r, GError **error)
+bool tasks_prepare(const struct request *r, struct hasher **hasher, GError **error)
 {
-    return true;
+    *hasher = NULL;
+    if (!r->with_files && !r->hash)
+        return true;
+    /* Else malloc() reserves 64 MiB of the limited address space for each thread. */
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+    *hasher = hasher_new(0, error);
+    return *hasher != NULL;
 }
 
-bool task_frame(const struct request *r, struct emitter *e, GPtrArray *disks, GError **error)
+bool task_frame(const struct request *r, struct emitter *e, GPtrArray *disks, struct hasher *hasher,
+                GError **error)
 {
     struct survey s = { 0 };
     bool ok = survey_run(&s, e, disks, error) &&
               (r->task == TASK_VOLUMES ? examine_names(&s, e, error)
-                                       : examine_systems(&s, e, r->with_files, error));
+                                       : examine_systems(&s, e, hasher, error));
     if (ok)
         survey_cover_faults(&s, e);
     survey_done(&s);
@@ -72,12 +81,37 @@ static bool on_entry(const struct root_walk_entry *entry, void *user)
     return true;
 }
 
-bool task_list(const struct request *r, struct emitter *e, GPtrArray *disks, GError **error)
+static void on_hashed(const struct frame_file *file, int code, void *user)
+{
+    emit_record(user, FRAME_FILE, file);
+}
+
+static bool on_entry_to_hash(const struct root_walk_entry *entry, void *user)
+{
+    struct file_record record;
+    file_record_fill(&record, entry);
+    hasher_add(user, &record.file, 0, entry->tree, entry->node);
+    return true;
+}
+
+static bool list(const struct request *r, struct emitter *e, struct root *root,
+                 struct hasher *hasher, GError **error)
+{
+    const struct root_walk_options options = { .follow = true, .recursive = r->recursive };
+    if (hasher == NULL)
+        return root_walk(root, r->path, &options, on_entry, e, error);
+    bool ok = hasher_begin(hasher, on_hashed, e, error) &&
+              root_walk(root, r->path, &options, on_entry_to_hash, hasher, error);
+    if (ok)
+        hasher_finish(hasher);
+    return ok;
+}
+
+bool task_list(const struct request *r, struct emitter *e, GPtrArray *disks, struct hasher *hasher,
+               GError **error)
 {
     struct view v = { 0 };
-    const struct root_walk_options options = { .follow = true, .recursive = r->recursive };
-    bool ok = view_open(&v, r, e, disks, error) &&
-              root_walk(v.root, r->path, &options, on_entry, e, error);
+    bool ok = view_open(&v, r, e, disks, error) && list(r, e, v.root, hasher, error);
     if (ok)
         survey_cover_faults(&v.survey, e);
     view_done(&v);
