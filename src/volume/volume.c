@@ -5,9 +5,11 @@
 #include "volume/drivers.h"
 
 const struct volume_driver *const volume_drivers[] = {
+    &md_driver,
     &lvm2_driver,
     &gpt_driver,
     &mbr_driver,
+    &named_driver,
     NULL,
 };
 
