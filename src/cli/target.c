@@ -46,11 +46,6 @@ void cli_progress_clear(void)
     shown = false;
 }
 
-bool cli_quiet(void)
-{
-    return quiet != FALSE;
-}
-
 bool cli_target_settings(struct inspect_options *out, unsigned default_timeout)
 {
     *out = (struct inspect_options){ .format = format, .timeout = default_timeout };
@@ -85,8 +80,8 @@ void cli_warn_coverage(const struct frame *f)
 {
     for (unsigned i = 0; i < f->coverage->len; i++) {
         const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
-        bool incomplete;
         if (c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE)
-            cli_show_coverage(c, &incomplete);
+            (void)cli_fail("%s: %s: %s: %s", f->target, c->object, coverage_state_name(c->state),
+                           c->reason != NULL ? c->reason : "no reason given");
     }
 }

@@ -13,7 +13,6 @@ struct inspect_target *cli_target_open(char **names, size_t count,
                                        const struct inspect_options *options, GError **error);
 /* Takes a progress line off the terminal. */
 void cli_progress_clear(void);
-bool cli_quiet(void);
 
 /* For inspect_list() and inspect_copy(): says on standard error what could not be looked at; user
  * is a bool that becomes true. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -18,6 +19,8 @@
 
 #include "base/autoclose.h"
 #include "base/error.h"
+#include "base/limits.h"
+#include "inspect/channel.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_SANITIZER 1
@@ -31,6 +34,8 @@
 #endif
 
 #define NOBODY 65534 /* the overflow uid and gid, owner of nothing */
+/* Every disk of a target may be the top of a chain of images. */
+#define DESCRIPTORS (CHANNEL_MAX_FDS * LIMIT_BACKING_DEPTH + 64)
 
 static bool set_limit(int resource, uint64_t value, const char *name, GError **error)
 {
@@ -51,17 +56,24 @@ static bool set_limits(const struct sandbox_limits *limits, GError **error)
         return false;
     return set_limit(RLIMIT_FSIZE, 0, "file size", error) &&
            set_limit(RLIMIT_CORE, 0, "core dumps", error) &&
-           set_limit(RLIMIT_NOFILE, 256, "descriptors", error);
+           set_limit(RLIMIT_NOFILE, DESCRIPTORS, "descriptors", error);
 }
 
 static bool drop_root(GError **error)
 {
     if (geteuid() != 0 && getuid() != 0)
         return true;
-    if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-        setresuid(NOBODY, NOBODY, NOBODY) != 0)
-        return fail_errno(error, errno, "sandbox: giving up root");
-    return true;
+    if (setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+        setresuid(NOBODY, NOBODY, NOBODY) == 0)
+        return true;
+    int saved = errno;
+    /* In a user namespace without that user, "root" is the one who made it: without its
+     * capabilities it has no more rights than he has. */
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    const struct __user_cap_data_struct nothing[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+    if ((saved == EINVAL || saved == EPERM) && syscall(SYS_capset, &head, nothing) == 0)
+        return true;
+    return fail_errno(error, saved, "sandbox: giving up root");
 }
 
 /* No path may be used, where the kernel knows Landlock; seccomp denies the same by itself. */
@@ -132,6 +144,7 @@ static const int allowed_calls[] = {
     SCMP_SYS(getuid),
     SCMP_SYS(getegid),
     SCMP_SYS(getgid),
+    SCMP_SYS(capget),
 };
 
 static int add_rules(scmp_filter_ctx filter)
@@ -179,10 +192,11 @@ static bool enter_seccomp(GError **error)
 
 bool sandbox_enter(const struct sandbox_limits *limits, GError **error)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return fail_errno(error, errno, "sandbox: prctl");
     if (!set_limits(limits, error) || !drop_root(error))
         return false;
+    /* After drop_root(): a change of user takes the first of these back (prctl(2)). */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return fail_errno(error, errno, "sandbox: prctl");
     (void)prctl(PR_SET_DUMPABLE, 0);
     enter_landlock();
     return enter_seccomp(error);
@@ -240,7 +254,11 @@ static bool try_exec_memory(void)
 
 static bool try_root(void)
 {
-    return geteuid() == 0 || setresuid(0, 0, 0) == 0;
+    struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+    if (syscall(SYS_capget, &head, has) != 0)
+        return true; /* not known */
+    return (has[0].permitted | has[1].permitted) != 0 || setresuid(0, 0, 0) == 0;
 }
 
 static bool try_unlink(void)
@@ -260,7 +278,7 @@ bool sandbox_check(GString *out)
         { "signal the parent", try_kill },
         { "trace the parent", try_ptrace },
         { "make memory executable", try_exec_memory },
-        { "be root", try_root },
+        { "have root's rights", try_root },
     };
     bool tight = true;
     for (size_t i = 0; i < G_N_ELEMENTS(attempts); i++) {
