@@ -13,12 +13,14 @@ static const struct {
     bool readable;
     const char *name;
 } incompat_features[] = {
-    { 0, true, "ftype" },    { 1, true, "sparse inodes" }, { 2, true, "meta_uuid" },
-    { 3, true, "bigtime" },  { 4, true, "needsrepair" }, /* reported as damage, and read: the log
+    { 0, true, "ftype" },       { 1, true, "sparse inodes" },
+    { 2, true, "meta_uuid" },   { 3, true, "bigtime" },
+    { 4, true, "needsrepair" },                          /* reported as damage, and read: the log
                                                             and CRCs still hold */
-    { 5, true, "nrext64" },  { 6, true, "exchange" },    /* only changes what the log may hold */
+    { 5, true, "nrext64" },     { 6, true, "exchange" }, /* only changes what the log may hold */
     { 7, true, "parent" },                               /* attributes of a kind of their own */
-    { 8, false, "metadir" }, { 9, false, "zoned" },        { 10, false, "zone gaps" },
+    { 8, true, "metadir" },     /* where quotas and realtime bitmaps are */ { 9, false, "zoned" },
+    { 10, false, "zone gaps" },
 };
 
 static const char *feature_name(unsigned bit)
@@ -188,18 +190,30 @@ static bool read_copy(struct block *b, uint64_t number, uint64_t len, struct xfs
            xfs_super_inode_place(s, s->rootino, &inode);
 }
 
-/* Copies are looked for where the damaged one says; then where mkfs.xfs puts them in a filesystem
- * of four allocation groups, as most are. */
+/* The length of allocation groups, as far as a damaged superblock tells in several ways; and as
+ * mkfs.xfs makes it in a filesystem of four groups, as most are. 0: not told. */
+static void guess_lengths(const struct block *b, const struct xfs_super *damaged, uint64_t out[4])
+{
+    uint64_t groups = MAX(damaged->agcount, 1);
+    memset(out, 0, 4 * sizeof *out);
+    if (damaged->blocklog <= XFS_MAX_BLOCK_LOG)
+        out[0] = (uint64_t)damaged->agblocks << damaged->blocklog;
+    if (damaged->blocksize <= 1u << XFS_MAX_BLOCK_LOG) {
+        out[1] = (uint64_t)damaged->agblocks * damaged->blocksize;
+        (void)checked_mul(damaged->dblocks / groups + (damaged->dblocks % groups != 0),
+                          (uint64_t)damaged->blocksize, &out[2]);
+    }
+    out[3] = (b->size / 4096 + 3) / 4 * 4096;
+}
+
 static bool find_copy(struct block *b, const struct xfs_super *damaged, struct xfs_super *out)
 {
-    uint64_t lengths[2] = { 0 };
-    if (damaged->blocklog <= XFS_MAX_BLOCK_LOG)
-        lengths[0] = (uint64_t)damaged->agblocks << damaged->blocklog;
-    lengths[1] = (b->size / 4096 + 3) / 4 * 4096;
+    uint64_t lengths[4];
+    guess_lengths(b, damaged, lengths);
     for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
         if (lengths[i] == 0)
             continue;
-        uint64_t count = (b->size + lengths[i] - 1) / lengths[i];
+        uint64_t count = b->size / lengths[i] + (b->size % lengths[i] != 0);
         if (read_copy(b, 1, lengths[i], out) || read_copy(b, count / 2, lengths[i], out) ||
             read_copy(b, count - 1, lengths[i], out))
             return true;
