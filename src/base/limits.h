@@ -64,6 +64,15 @@
 #define LIMIT_APT_RELEASE        (64u << 20)  /* a Release file */
 #define LIMIT_FEED_DOWNLOAD      (8ull << 30)
 #define LIMIT_FEED_XML_DEPTH     64
+#define LIMIT_VEX_DOCUMENT       (64u << 20)  /* one document, unpacked */
+#define LIMIT_VEX_BYTES          (1u << 30)   /* all documents of a set */
+#define LIMIT_VEX_MEMORY         (2047u << 20) /* statements of a set */
+#define LIMIT_VEX_STATEMENTS     8000000u
+#define LIMIT_VEX_SUBJECT        (16u << 20)  /* what is made of one package to match it */
+#define LIMIT_VEX_NESTING        64           /* components in components, products in branches */
+#define LIMIT_VEX_WHOLES         8            /* a product in a product in ... */
+#define LIMIT_PURL_QUALIFIERS    32u
+#define LIMIT_IGNORE_LINE        8192u
 #define LIMIT_VERSION_LINE       (64u << 10)  /* two versions to compare */
 #define LIMIT_CVSS_VECTOR        4096u        /* a line to score */
 #define LIMIT_FEEDS              4096u        /* in one database */
