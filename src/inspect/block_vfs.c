@@ -309,6 +309,11 @@ struct block_vfs *block_vfs_new(struct block *main, struct block *log, struct bl
     return v;
 }
 
+void block_vfs_lengthen(struct block_vfs *v, uint64_t size)
+{
+    v->files[FILE_MAIN].size = MAX(v->files[FILE_MAIN].size, size);
+}
+
 void block_vfs_free(struct block_vfs *v)
 {
     if (v == NULL)

@@ -12,6 +12,9 @@ struct block_vfs;
 
 /* main may not be NULL, log and journal may. The blocks must outlive the result. */
 struct block_vfs *block_vfs_new(struct block *main, struct block *log, struct block *journal);
+/* Lets the database's file seem that long, with zeros at the end: for one that was cut, of which
+ * SQLite would otherwise read nothing. Before block_vfs_open(). */
+void block_vfs_lengthen(struct block_vfs *v, uint64_t size);
 /* After the connection has been closed. Accepts NULL. */
 void block_vfs_free(struct block_vfs *v);
 /* Opens the database, set up to be read when it is hostile: no extensions, no views or triggers,

@@ -2,6 +2,7 @@
  * blob BLOB). The blobs are read by themselves, not as columns of a query: so damage in one row
  * stays in that row, and no row is held in memory twice. */
 #include "base/checked.h"
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "inspect/block_vfs.h"
@@ -121,21 +122,51 @@ static bool read_all(struct reader *r, GError **error)
     return false;
 }
 
+/* The bytes that the file should have, after its first page (SQLite's "Database File Format", 1.3);
+ * 0 when it does not tell. With a log the file may well lag behind. */
+static uint64_t proper_size(const struct rpm_files *files)
+{
+    uint8_t head[100];
+    struct cursor c = cursor_of(head, sizeof head);
+    uint16_t page = 0;
+    uint32_t changes = 1, valid_for = 0, pages = 0;
+    if ((files->log != NULL && files->log->size > 0) ||
+        (files->journal != NULL && files->journal->size > 0) || files->main->size < sizeof head ||
+        !block_read(files->main, 0, head, sizeof head, NULL))
+        return 0;
+    (void)rd_be16_at(&c, 16, &page);
+    (void)rd_be32_at(&c, 24, &changes);
+    (void)rd_be32_at(&c, 28, &pages);
+    (void)rd_be32_at(&c, 92, &valid_for);
+    uint64_t size = (uint64_t)(page == 1 ? 65536 : page) * pages;
+    return changes == valid_for && size <= LIMIT_PACKAGE_DB ? size : 0;
+}
+
+static bool read_database(struct reader *r, uint64_t size, GError **error)
+{
+    uint64_t there = r->budget;
+    block_vfs_lengthen(r->vfs, size);
+    r->db = block_vfs_open(r->vfs, error);
+    if (r->db == NULL || !read_all(r, error))
+        return false;
+    return there >= size ||
+           fail_corrupt(error, "%s: %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes", r->name,
+                        there, size);
+}
+
 static bool sqlite_each(const struct rpm_files *files, const struct rpm_sink *sink, GError **error)
 {
-    struct block_vfs *vfs = block_vfs_new(files->main, files->log, files->journal);
     struct reader r = {
         .sink = sink,
         .name = files->main->name,
-        .vfs = vfs,
-        .db = block_vfs_open(vfs, error),
+        .vfs = block_vfs_new(files->main, files->log, files->journal),
         .budget = files->main->size + (files->log != NULL ? files->log->size : 0) +
                   (files->journal != NULL ? files->journal->size : 0),
     };
-    bool ok = r.db != NULL && read_all(&r, error);
+    bool ok = read_database(&r, proper_size(files), error);
     (void)sqlite3_blob_close(r.blob);
     (void)sqlite3_close(r.db);
-    block_vfs_free(vfs);
+    block_vfs_free(r.vfs);
     return ok;
 }
 

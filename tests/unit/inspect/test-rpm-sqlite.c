@@ -199,6 +199,10 @@ static void test_damage(void)
     g_assert_cmpuint(some, >, len / 7 * 9 / 10);
     for (size_t cut = 0; cut < len; cut += 700)
         harvest_free(harvest(&rpm_sqlite, bytes, cut));
+    struct harvest *most = harvest(&rpm_sqlite, bytes, len / 10 * 9);
+    g_assert_cmpuint(g_hash_table_size(most->blobs), >, 40);
+    g_assert_cmpuint(most->faults->len, >, 0);
+    harvest_free(most);
     files_done(&f);
 }
 
