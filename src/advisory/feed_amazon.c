@@ -15,8 +15,7 @@ static bool add_packages(struct feed_context *c, const json_t *packages, GError 
     struct record *r = &c->record;
     size_t i;
     const json_t *entry;
-    json_array_foreach(packages, i, entry)
-    {
+    json_array_foreach(packages, i, entry) {
         const struct updateinfo_package p = {
             .name = json_get_field(entry, "Name"),
             .epoch = json_get_field(entry, "Epoch"),
@@ -52,8 +51,7 @@ static bool amazon_parse(const struct feed_document *doc, struct feed_context *c
         json_get_array(json_get_object(doc->json, "References"), "Reference");
     size_t i;
     const json_t *entry;
-    json_array_foreach(references, i, entry)
-    {
+    json_array_foreach(references, i, entry) {
         const char *id = json_get_field(entry, "ID");
         if (id != NULL)
             (void)record_add_cve(r, id);

@@ -20,12 +20,12 @@ static bool arch_parse(const struct feed_document *doc, struct feed_context *c, 
     r->title = feed_title(c->strings, json_get_text(doc->json, "type"));
     size_t i;
     const json_t *entry;
-    json_array_foreach(json_get_array(doc->json, "issues"), i, entry) if (json_is_string(entry))(
-        void) record_add_cve(r, json_string_value(entry));
+    json_array_foreach(json_get_array(doc->json, "issues"), i, entry)
+        if (json_is_string(entry))
+            (void)record_add_cve(r, json_string_value(entry));
     bool says = !g_str_equal(status, "Not affected");
     const char *fixed = json_get_field(doc->json, "fixed");
-    json_array_foreach(json_get_array(doc->json, "packages"), i, entry)
-    {
+    json_array_foreach(json_get_array(doc->json, "packages"), i, entry) {
         if (!json_is_string(entry) || !says)
             continue;
         struct record_statement *s =

@@ -36,8 +36,7 @@ static void add_ssvc(struct record *r, const json_t *metric)
     bool automatable = false, total = false;
     size_t i;
     const json_t *option;
-    json_array_foreach(json_get_array(json_get_object(other, "content"), "options"), i, option)
-    {
+    json_array_foreach(json_get_array(json_get_object(other, "content"), "options"), i, option) {
         const char *value;
         if ((value = json_get_field(option, "Exploitation")) != NULL)
             exploitation = value;
@@ -60,8 +59,7 @@ static void add_container(struct record *r, const json_t *container, const char 
 {
     size_t i;
     const json_t *metric;
-    json_array_foreach(json_get_array(container, "metrics"), i, metric)
-    {
+    json_array_foreach(json_get_array(container, "metrics"), i, metric) {
         add_scores(r, metric, source);
         add_ssvc(r, metric);
     }
@@ -72,8 +70,7 @@ static const char *title_of(struct feed_context *c, const json_t *cna)
     const char *title = json_get_text(cna, "title");
     size_t i;
     const json_t *description;
-    json_array_foreach(json_get_array(cna, "descriptions"), i, description)
-    {
+    json_array_foreach(json_get_array(cna, "descriptions"), i, description) {
         const char *language = json_get_field(description, "lang");
         if (title == NULL && language != NULL && g_str_has_prefix(language, "en"))
             title = json_get_text(description, "value");
@@ -98,8 +95,7 @@ static bool cve5_parse(const struct feed_document *doc, struct feed_context *c, 
     add_container(r, cna, "cna");
     size_t i;
     const json_t *adp;
-    json_array_foreach(json_get_array(containers, "adp"), i, adp)
-    {
+    json_array_foreach(json_get_array(containers, "adp"), i, adp) {
         const char *who = json_get_field(json_get_object(adp, "providerMetadata"), "shortName");
         add_container(r, adp, who != NULL && g_str_equal(who, "CISA-ADP") ? "cisa" : NULL);
     }

@@ -71,12 +71,11 @@ static bool add_issue(struct feed_context *c, const char *package, const char *n
     r->title = feed_title(c->strings, json_get_text(issue, "description"));
     const char *codename;
     json_t *release;
-    json_object_foreach((json_t *)json_get_object(issue, "releases"), codename,
-                        release) if (!add_release(c, package, codename, release, error))
-    {
-        g_prefix_error(error, "%s: ", package);
-        return false;
-    }
+    json_object_foreach((json_t *)json_get_object(issue, "releases"), codename, release)
+        if (!add_release(c, package, codename, release, error)) {
+            g_prefix_error(error, "%s: ", package);
+            return false;
+        }
     return feed_emit(c, error);
 }
 
@@ -86,8 +85,7 @@ static bool tracker_parse(const struct feed_document *doc, struct feed_context *
         return fail_corrupt(error, "%s: not an object", doc->key);
     const char *name;
     json_t *issue;
-    json_object_foreach((json_t *)doc->json, name, issue)
-    {
+    json_object_foreach((json_t *)doc->json, name, issue) {
         if (!is_issue(name) || !json_is_object(issue))
             return fail_corrupt(error, "%s: %s is no issue", doc->key, name);
         if (!add_issue(c, doc->key, name, issue, error))

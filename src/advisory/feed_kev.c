@@ -18,8 +18,7 @@ static bool kev_parse(const struct feed_document *doc, struct feed_context *c, G
         return fail_corrupt(error, "no list of vulnerabilities");
     size_t i, bad = 0;
     const json_t *entry;
-    json_array_foreach(list, i, entry)
-    {
+    json_array_foreach(list, i, entry) {
         struct record *r = &c->record;
         const char *ransomware = json_get_field(entry, "knownRansomwareCampaignUse");
         r->id = json_get_field(entry, "cveID");

@@ -60,8 +60,9 @@ static void add_cves(struct record *r, const json_t *names)
 {
     size_t i;
     const json_t *name;
-    json_array_foreach(names, i, name) if (json_is_string(name))(void)
-        record_add_cve(r, json_string_value(name));
+    json_array_foreach(names, i, name)
+        if (json_is_string(name))
+            (void)record_add_cve(r, json_string_value(name));
 }
 
 /* "UBUNTU-CVE-2024-1" is what Ubuntu says about CVE-2024-1, not an advisory of its own. */
@@ -85,8 +86,7 @@ static void add_severities(struct record *r, const json_t *severities)
 {
     size_t i;
     const json_t *entry;
-    json_array_foreach(severities, i, entry)
-    {
+    json_array_foreach(severities, i, entry) {
         const char *type = json_get_field(entry, "type"), *score = json_get_field(entry, "score");
         if (type == NULL || score == NULL)
             continue;
@@ -155,8 +155,7 @@ static bool add_range(struct feed_context *c, const struct osv_package *p, const
     bool open = false, ok = true;
     size_t i;
     const json_t *event;
-    json_array_foreach(events, i, event)
-    {
+    json_array_foreach(events, i, event) {
         const char *begin = json_get_field(event, "introduced");
         const char *fixed = json_get_field(event, "fixed");
         const char *last = json_get_field(event, "last_affected");
@@ -181,8 +180,7 @@ static bool add_versions(struct feed_context *c, const struct osv_package *p,
 {
     size_t i;
     const json_t *version;
-    json_array_foreach(versions, i, version)
-    {
+    json_array_foreach(versions, i, version) {
         const char *text = json_string_value(version);
         if (text == NULL || json_string_length(version) > LIMIT_FEED_FIELD)
             return fail_corrupt(error, "%s: a version that is no string", p->name);
@@ -198,12 +196,10 @@ static bool add_binaries(struct feed_context *c, struct osv_package p, const jso
 {
     size_t i;
     const json_t *set;
-    json_array_foreach(binaries, i, set)
-    {
+    json_array_foreach(binaries, i, set) {
         const char *name;
         json_t *version;
-        json_object_foreach((json_t *)set, name, version)
-        {
+        json_object_foreach((json_t *)set, name, version) {
             p.name = name;
             if (json_is_string(version) && strlen(name) <= LIMIT_FEED_FIELD &&
                 json_string_length(version) <= LIMIT_FEED_FIELD &&
@@ -258,7 +254,9 @@ static bool add_affected(struct feed_context *c, const json_t *affected, struct 
         return add_versions(c, &p, json_get_array(affected, "versions"), error);
     size_t i;
     const json_t *range;
-    json_array_foreach(ranges, i, range) if (!add_range(c, &p, range, error)) return false;
+    json_array_foreach(ranges, i, range)
+        if (!add_range(c, &p, range, error))
+            return false;
     return true;
 }
 
@@ -330,11 +328,11 @@ static bool osv_parse(const struct feed_document *doc, struct feed_context *c, G
     size_t i;
     const json_t *entry;
     if (speaks)
-        json_array_foreach(affected, i, entry) if (!add_affected(c, entry, p, error))
-        {
-            g_prefix_error(error, "%s: ", id);
-            return false;
-        }
+        json_array_foreach(affected, i, entry)
+            if (!add_affected(c, entry, p, error)) {
+                g_prefix_error(error, "%s: ", id);
+                return false;
+            }
     if (g_str_equal(family->feed, "osv-almalinux"))
         keep_lowest(r);
     return feed_emit(c, error);

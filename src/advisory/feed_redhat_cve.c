@@ -96,7 +96,8 @@ static void each_entry(struct feed_context *c, const json_t *list,
         add(c, list);
     size_t i;
     const json_t *entry;
-    json_array_foreach(list, i, entry) add(c, entry);
+    json_array_foreach(list, i, entry)
+        add(c, entry);
 }
 
 static bool redhat_parse(const struct feed_document *doc, struct feed_context *c, GError **error)

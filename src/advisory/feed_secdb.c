@@ -55,8 +55,7 @@ static bool add_fix(struct feed_context *c, const char *feed, const char *ecosys
 {
     size_t i;
     const json_t *names;
-    json_array_foreach(issues, i, names)
-    {
+    json_array_foreach(issues, i, names) {
         const char *id = json_is_string(names) ? issue_of(c, json_string_value(names)) : NULL;
         if (id == NULL)
             return fail_corrupt(error, "%s %s: an issue without name", package, version);
@@ -82,17 +81,16 @@ static bool secdb_parse(const struct feed_document *doc, struct feed_context *c,
         return false;
     size_t i;
     const json_t *entry;
-    json_array_foreach(json_get_array(doc->json, "packages"), i, entry)
-    {
+    json_array_foreach(json_get_array(doc->json, "packages"), i, entry) {
         const json_t *package = json_get_object(entry, "pkg");
         const char *name = json_get_field(package, "name");
         if (name == NULL)
             return fail_corrupt(error, "%s: a package without name", feed);
         const char *version;
         json_t *issues;
-        json_object_foreach(
-            (json_t *)json_get_object(package, "secfixes"), version,
-            issues) if (!add_fix(c, feed, ecosystem, name, version, issues, error)) return false;
+        json_object_foreach((json_t *)json_get_object(package, "secfixes"), version, issues)
+            if (!add_fix(c, feed, ecosystem, name, version, issues, error))
+                return false;
     }
     return true;
 }

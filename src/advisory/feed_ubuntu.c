@@ -108,14 +108,13 @@ static bool tracker_parse(const struct feed_document *doc, struct feed_context *
     const char *package, *release;
     json_t *releases, *said;
     json_object_foreach((json_t *)packages, package, releases)
-        json_object_foreach(releases, release, said)
-    {
-        const char *status = json_string_value(json_array_get(said, 0));
-        const char *note = json_string_value(json_array_get(said, 1));
-        if (status == NULL)
-            return fail_corrupt(error, "%s: %s in %s has no status", r->id, package, release);
-        ubuntu_add(c, package, release, status, note != NULL ? note : "");
-    }
+        json_object_foreach(releases, release, said) {
+            const char *status = json_string_value(json_array_get(said, 0));
+            const char *note = json_string_value(json_array_get(said, 1));
+            if (status == NULL)
+                return fail_corrupt(error, "%s: %s in %s has no status", r->id, package, release);
+            ubuntu_add(c, package, release, status, note != NULL ? note : "");
+        }
     return feed_emit(c, error);
 }
 

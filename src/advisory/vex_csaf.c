@@ -33,9 +33,9 @@ static bool add_full_name(struct csaf *c, const json_t *product, GError **error)
     struct component *component = vex_component_new(d, error);
     if (component == NULL)
         return false;
-    json_array_foreach(
-        json_get_array(helper, "purls"), i,
-        purl) if (!vex_identify(d, component, json_string_value(purl), error)) return false;
+    json_array_foreach(json_get_array(helper, "purls"), i, purl)
+        if (!vex_identify(d, component, json_string_value(purl), error))
+            return false;
     if (!vex_identify(d, component, json_get_field(helper, "purl"), error) ||
         !vex_identify(d, component, json_get_field(helper, "cpe"), error) ||
         !vex_identify(d, component, json_get_field(product, "name"), error))
@@ -52,8 +52,7 @@ static bool add_branches(struct csaf *c, const json_t *branches, unsigned depth,
     if (depth > LIMIT_VEX_NESTING)
         return fail_limit(error, "%s: branches of products nest deeper than %d", c->document->name,
                           LIMIT_VEX_NESTING);
-    json_array_foreach(branches, i, branch)
-    {
+    json_array_foreach(branches, i, branch) {
         const json_t *product = json_get_object(branch, "product");
         if ((product != NULL && !add_full_name(c, product, error)) ||
             !add_branches(c, json_get_array(branch, "branches"), depth + 1, error))
@@ -66,8 +65,7 @@ static void add_relationships(struct csaf *c, const json_t *relationships)
 {
     size_t i;
     json_t *relationship;
-    json_array_foreach(relationships, i, relationship)
-    {
+    json_array_foreach(relationships, i, relationship) {
         const json_t *product = json_get_object(relationship, "full_product_name");
         const char *id = json_get_field(product, "product_id");
         if (id != NULL)
@@ -79,10 +77,10 @@ static bool read_tree(struct csaf *c, const json_t *tree, GError **error)
 {
     size_t i;
     json_t *entry;
-    json_array_foreach(json_get_array(tree, "full_product_names"), i,
-                       entry) if (!add_full_name(c, entry, error)) return false;
-    json_array_foreach(json_get_array(tree, "product_groups"), i, entry)
-    {
+    json_array_foreach(json_get_array(tree, "full_product_names"), i, entry)
+        if (!add_full_name(c, entry, error))
+            return false;
+    json_array_foreach(json_get_array(tree, "product_groups"), i, entry) {
         const char *id = json_get_field(entry, "group_id");
         if (id != NULL)
             (void)g_hash_table_replace(c->groups, (gpointer)id,
@@ -138,8 +136,9 @@ static void set_reasons(GHashTable *reasons, const json_t *ids, const char *reas
 {
     size_t i;
     json_t *id;
-    json_array_foreach(ids, i, id) if (json_is_string(id))(void)
-        g_hash_table_replace(reasons, (gpointer)json_string_value(id), (gpointer)reason);
+    json_array_foreach(ids, i, id)
+        if (json_is_string(id))
+            (void)g_hash_table_replace(reasons, (gpointer)json_string_value(id), (gpointer)reason);
 }
 
 /* Of the products that a flag or threat names, itself or by group; without any, of all. */
@@ -151,8 +150,9 @@ static void add_reason(const struct csaf *c, GHashTable *reasons, const json_t *
     const json_t *ids = json_get_array(entry, "product_ids");
     const json_t *groups = json_get_array(entry, "group_ids");
     set_reasons(reasons, ids, reason);
-    json_array_foreach(groups, i, group) if (json_is_string(group))
-        set_reasons(reasons, g_hash_table_lookup(c->groups, json_string_value(group)), reason);
+    json_array_foreach(groups, i, group)
+        if (json_is_string(group))
+            set_reasons(reasons, g_hash_table_lookup(c->groups, json_string_value(group)), reason);
     if (ids == NULL && groups == NULL)
         (void)g_hash_table_replace(reasons, (gpointer) "", (gpointer)reason);
 }
@@ -163,17 +163,17 @@ static GHashTable *reasons_of(const struct csaf *c, const json_t *vulnerability)
     size_t i;
     json_t *entry;
     GHashTable *reasons = g_hash_table_new(g_str_hash, g_str_equal);
-    json_array_foreach(json_get_array(vulnerability, "threats"), i, entry)
-    {
+    json_array_foreach(json_get_array(vulnerability, "threats"), i, entry) {
         const char *category = json_get_field(entry, "category");
         if (g_strcmp0(category, "impact") == 0)
             add_reason(c, reasons, entry,
                        vex_reason(c->document, SUPPRESSION_NOT_AFFECTED, NULL,
                                   json_get_text(entry, "details")));
     }
-    json_array_foreach(json_get_array(vulnerability, "flags"), i, entry) add_reason(
-        c, reasons, entry,
-        vex_reason(c->document, SUPPRESSION_NOT_AFFECTED, json_get_field(entry, "label"), NULL));
+    json_array_foreach(json_get_array(vulnerability, "flags"), i, entry)
+        add_reason(c, reasons, entry,
+                   vex_reason(c->document, SUPPRESSION_NOT_AFFECTED, json_get_field(entry, "label"),
+                              NULL));
     return reasons;
 }
 
@@ -212,8 +212,7 @@ static bool add_status(const struct csaf *c, enum suppression_effect effect, con
     size_t i;
     json_t *id;
     g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(struct reason_group));
-    json_array_foreach(ids, i, id)
-    {
+    json_array_foreach(ids, i, id) {
         if (!json_is_string(id))
             continue;
         const char *product = json_string_value(id);
@@ -265,9 +264,9 @@ static bool read_all(struct csaf *c, GError **error)
     const json_t *json = c->document->json;
     if (!read_tree(c, json_get_object(json, "product_tree"), error))
         return false;
-    json_array_foreach(
-        json_get_array(json, "vulnerabilities"), i,
-        vulnerability) if (!read_vulnerability(c, vulnerability, error)) return false;
+    json_array_foreach(json_get_array(json, "vulnerabilities"), i, vulnerability)
+        if (!read_vulnerability(c, vulnerability, error))
+            return false;
     return true;
 }
 

@@ -55,10 +55,10 @@ static bool add_components(struct cyclonedx *c, const json_t *list, unsigned dep
     if (depth > LIMIT_VEX_NESTING)
         return fail_limit(error, "%s: components nest deeper than %d", c->document->name,
                           LIMIT_VEX_NESTING);
-    json_array_foreach(list, i,
-                       component) if (!add_component(c, component, false, error) ||
-                                      !add_components(c, json_get_array(component, "components"),
-                                                      depth + 1, error)) return false;
+    json_array_foreach(list, i, component)
+        if (!add_component(c, component, false, error) ||
+            !add_components(c, json_get_array(component, "components"), depth + 1, error))
+            return false;
     return true;
 }
 
@@ -147,8 +147,7 @@ static bool add_affected(struct cyclonedx *c, const json_t *affected, struct sai
         return ref == NULL;
     if (json_array_size(versions) == 0)
         return vex_product(c->document, component, NULL, &said->products, error);
-    json_array_foreach(versions, i, entry)
-    {
+    json_array_foreach(versions, i, entry) {
         const char *version = json_get_field(entry, "version");
         const char *status = json_get_field(entry, "status");
         bool unaffected = g_strcmp0(status, "unaffected") == 0;
@@ -197,8 +196,9 @@ static bool read_vulnerability(struct cyclonedx *c, const json_t *vulnerability,
                             state);
     g_autoptr(GPtrArray) ids = g_ptr_array_new();
     add_ids(c, vulnerability, ids);
-    json_array_foreach(json_get_array(vulnerability, "affects"), i,
-                       affected) if (!add_affected(c, affected, &said, error)) return false;
+    json_array_foreach(json_get_array(vulnerability, "affects"), i, affected)
+        if (!add_affected(c, affected, &said, error))
+            return false;
     int64_t time = time_of(analysis, vulnerability);
     const char *justification = json_get_field(analysis, "justification");
     const char *detail = json_get_text(analysis, "detail");
@@ -221,9 +221,9 @@ static bool read_all(struct cyclonedx *c, GError **error)
         !add_components(c, json_get_array(subject, "components"), 0, error) ||
         !add_components(c, json_get_array(json, "components"), 0, error))
         return false;
-    json_array_foreach(
-        json_get_array(json, "vulnerabilities"), i,
-        vulnerability) if (!read_vulnerability(c, vulnerability, i + 1, error)) return false;
+    json_array_foreach(json_get_array(json, "vulnerabilities"), i, vulnerability)
+        if (!read_vulnerability(c, vulnerability, i + 1, error))
+            return false;
     return true;
 }
 

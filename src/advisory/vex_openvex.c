@@ -26,9 +26,9 @@ static struct component *component_of(struct vex_document *d, const json_t *json
     if (c == NULL || !vex_identify(d, c, json_string_value(json), error) ||
         !vex_identify(d, c, json_get_field(json, "@id"), error))
         return NULL;
-    json_object_foreach(
-        (json_t *)json_get_object(json, "identifiers"), key,
-        value) if (!vex_identify(d, c, json_string_value(value), error)) return NULL;
+    json_object_foreach((json_t *)json_get_object(json, "identifiers"), key, value)
+        if (!vex_identify(d, c, json_string_value(value), error))
+            return NULL;
     return c;
 }
 
@@ -43,8 +43,7 @@ static bool add_product(struct vex_document *d, const json_t *product, const jso
         return false;
     if (json_array_size(parts) == 0)
         return whole->identifiers == NULL || vex_product(d, whole, NULL, list, error);
-    json_array_foreach(parts, i, entry)
-    {
+    json_array_foreach(parts, i, entry) {
         struct component *part = component_of(d, entry, error);
         if (part == NULL || !vex_product(d, part, whole, list, error))
             return false;
@@ -57,8 +56,7 @@ static bool add_products(struct vex_document *d, const json_t *statement,
 {
     size_t i;
     json_t *product;
-    json_array_foreach(json_get_array(statement, "products"), i, product)
-    {
+    json_array_foreach(json_get_array(statement, "products"), i, product) {
         const json_t *parts = json_get_array(product, "subcomponents");
         if (parts == NULL)
             parts = json_get_array(statement, "subcomponents");
@@ -132,8 +130,9 @@ static bool openvex_read(struct vex_document *d, GError **error)
     d->time = time_of(d->json);
     vex_document_by(d, "OpenVEX", json_get_field(d->json, "@id"),
                     json_get_field(d->json, "author"));
-    json_array_foreach(json_get_array(d->json, "statements"), i,
-                       statement) if (!read_statement(d, statement, i + 1, error)) return false;
+    json_array_foreach(json_get_array(d->json, "statements"), i, statement)
+        if (!read_statement(d, statement, i + 1, error))
+            return false;
     return true;
 }
 

@@ -122,8 +122,7 @@ struct request *request_read(const char *bytes, size_t len, GError **error)
     struct request *r = request_new(task);
     size_t i;
     json_t *disk;
-    json_array_foreach(json_object_get(o, "disks"), i, disk)
-    {
+    json_array_foreach(json_object_get(o, "disks"), i, disk) {
         struct request_disk *d = g_new0(struct request_disk, 1);
         d->name = get_bytes(disk, "name");
         d->snapshot = get_bytes(disk, "snapshot");

@@ -36,8 +36,7 @@ static json_t *find(const json_t *array, const char *key, const char *value)
 {
     size_t i;
     json_t *element;
-    json_array_foreach(array, i, element)
-    {
+    json_array_foreach(array, i, element) {
         if (g_strcmp0(string_of(element, key), value) == 0)
             return element;
     }
@@ -134,8 +133,7 @@ static void test_cyclonedx_references_resolve(void)
         g_assert_true(g_hash_table_add(refs, (gpointer)string_of(component, "bom-ref")));
     /* Two systems, ten packages, one file that is a file. */
     g_assert_cmpuint(json_array_size(components), ==, 2 + 10 + 1);
-    json_array_foreach(json_object_get(root, "dependencies"), i, dependency)
-    {
+    json_array_foreach(json_object_get(root, "dependencies"), i, dependency) {
         g_assert_true(g_hash_table_contains(refs, string_of(dependency, "ref")));
         json_array_foreach(json_object_get(dependency, "dependsOn"), k, on)
             g_assert_true(g_hash_table_contains(refs, json_string_value(on)));
@@ -168,8 +166,7 @@ static void test_spdx_elements_are_related(void)
     g_hash_table_add(ids, (gpointer)string_of(root, "SPDXID"));
     json_array_foreach(packages, i, element)
         g_assert_true(g_hash_table_add(ids, (gpointer)string_of(element, "SPDXID")));
-    json_array_foreach(files, i, element)
-    {
+    json_array_foreach(files, i, element) {
         g_assert_true(g_hash_table_add(ids, (gpointer)string_of(element, "SPDXID")));
         g_assert_cmpuint(json_array_size(json_object_get(element, "checksums")), ==, 2);
         g_assert_true(g_str_has_prefix(string_of(element, "fileName"), "./etc/"));
@@ -178,8 +175,7 @@ static void test_spdx_elements_are_related(void)
     g_assert_cmpuint(json_array_size(files), ==, 1);
     const json_t *relationships = json_object_get(root, "relationships");
     g_assert_cmpuint(json_array_size(relationships), ==, 1 + 2 + 10 + 1);
-    json_array_foreach(relationships, i, element)
-    {
+    json_array_foreach(relationships, i, element) {
         g_assert_true(g_hash_table_contains(ids, string_of(element, "spdxElementId")));
         g_assert_true(g_hash_table_contains(ids, string_of(element, "relatedSpdxElement")));
     }

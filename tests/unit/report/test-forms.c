@@ -25,8 +25,7 @@ static json_t *find(const json_t *array, const char *key, const char *value)
 {
     size_t i;
     json_t *element;
-    json_array_foreach(array, i, element)
-    {
+    json_array_foreach(array, i, element) {
         if (g_strcmp0(string_of(element, key), value) == 0)
             return element;
     }
@@ -140,8 +139,7 @@ static void test_sarif_rules_and_results_belong_together(void)
     g_autoptr(GHashTable) prints = g_hash_table_new(g_str_hash, g_str_equal);
     size_t i, suppressed = 0;
     g_assert_cmpstr(string_of(root, "version"), ==, "2.1.0");
-    json_array_foreach(results, i, result)
-    {
+    json_array_foreach(results, i, result) {
         size_t index = (size_t)json_integer_value(json_object_get(result, "ruleIndex"));
         g_assert_cmpstr(string_of(json_array_get(rules, index), "id"), ==,
                         string_of(result, "ruleId"));
@@ -170,8 +168,7 @@ static void test_cyclonedx_vulnerabilities_affect_components(void)
     size_t i, k;
     json_array_foreach(json_object_get(root, "components"), i, component)
         g_hash_table_add(refs, (gpointer)string_of(component, "bom-ref"));
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach(list, i, v) {
         json_array_foreach(json_object_get(v, "affects"), k, a)
             g_assert_true(g_hash_table_contains(refs, string_of(a, "ref")));
     }
