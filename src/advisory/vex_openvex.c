@@ -8,13 +8,33 @@
 
 #define NAMESPACE "https://openvex.dev/ns"
 
-static bool openvex_detect(const json_t *json)
+static bool has_context(const json_t *json)
 {
     const json_t *context = json_object_get(json, "@context");
     const char *text = json_string_value(context);
     if (text == NULL)
         text = json_string_value(json_array_get(context, 0));
     return text != NULL && g_str_has_prefix(text, NAMESPACE);
+}
+
+/* The document: in an in-toto statement it is the predicate. */
+static const json_t *body_of(const json_t *json)
+{
+    const json_t *predicate = json_get_object(json, "predicate");
+    return has_context(predicate) ? predicate : json;
+}
+
+/* Where its own members are. Ubuntu's documents of 2025 had them in an object beside the
+ * statements. */
+static const json_t *header_of(const json_t *body)
+{
+    const json_t *metadata = json_get_object(body, "metadata");
+    return has_context(metadata) ? metadata : body;
+}
+
+static bool openvex_detect(const json_t *json)
+{
+    return has_context(header_of(body_of(json)));
 }
 
 /* A component is a text, or an object with "@id" and "identifiers". */
@@ -127,10 +147,10 @@ static bool openvex_read(struct vex_document *d, GError **error)
 {
     size_t i;
     json_t *statement;
-    d->time = time_of(d->json);
-    vex_document_by(d, "OpenVEX", json_get_field(d->json, "@id"),
-                    json_get_field(d->json, "author"));
-    json_array_foreach(json_get_array(d->json, "statements"), i, statement)
+    const json_t *body = body_of(d->json), *header = header_of(body);
+    d->time = time_of(header);
+    vex_document_by(d, "OpenVEX", json_get_field(header, "@id"), json_get_field(header, "author"));
+    json_array_foreach(json_get_array(body, "statements"), i, statement)
         if (!read_statement(d, statement, i + 1, error))
             return false;
     return true;

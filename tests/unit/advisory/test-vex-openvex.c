@@ -247,6 +247,29 @@ static void test_old_form(void)
     bench_done(&b);
 }
 
+static void test_wrapped_documents(void)
+{
+#define STATEMENTS                                                                                 \
+    "'statements':[{'vulnerability':'CVE-2024-1','products':['pkg:deb/debian/curl'],"              \
+    "'status':'fixed'}]"
+    static const char *const documents[] = {
+        "{'_type':'https://in-toto.io/Statement/v1','predicateType':'https://openvex.dev/ns/"
+        "v0.2.0',"
+        "'predicate':{'@context':'https://openvex.dev/ns/v0.2.0','@id':'urn:doc'," STATEMENTS "}}",
+        "{'metadata':{'@context':'https://openvex.dev/ns/v0.2.0','@id':'urn:doc'}," STATEMENTS "}",
+        "{'@context':['https://openvex.dev/ns/v0.2.0',{}],'@id':'urn:doc'," STATEMENTS "}",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(documents); i++) {
+        struct bench b;
+        bench_init_debian(&b);
+        struct finding *f = bench_find(&b, "curl", "CVE-2024-1");
+        bench_vex(&b, documents[i]);
+        bench_apply(&b, NOW);
+        g_assert_cmpstr(f->suppressed_by, ==, "a.json: OpenVEX urn:doc");
+        bench_done(&b);
+    }
+}
+
 static void test_what_cannot_be_used_is_counted(void)
 {
     struct bench b;
@@ -299,6 +322,8 @@ int main(int argc, char **argv)
     TEST("the latest statement counts, within a document and across", test_latest_statement_counts);
     TEST("a vulnerability goes by all its names", test_names_of_the_vulnerability);
     TEST("documents of version 0.0.1 are read", test_old_form);
+    TEST("documents may be in a statement of in-toto, or their header apart",
+         test_wrapped_documents);
     TEST("statements about nothing are counted", test_what_cannot_be_used_is_counted);
     TEST("wrong documents are refused", test_wrong_documents);
     return g_test_run();
