@@ -1,7 +1,7 @@
 # Thin front to Meson. `make help` lists the targets.
 BUILD ?= build
 
-.PHONY: all deps check install clean help
+.PHONY: all deps demo check install clean help
 
 all: deps
 	@test -d $(BUILD) || meson setup $(BUILD)
@@ -9,6 +9,9 @@ all: deps
 
 deps:
 	@tools/install-deps
+
+demo: all
+	@tools/demo
 
 check: all
 	@tools/check
@@ -21,6 +24,7 @@ clean:
 
 help:
 	@echo "make          build build/assay (installs missing packages first)"
+	@echo "make demo     scan a disk image made from Debian packages (root)"
 	@echo "make check    all tests"
 	@echo "make install  install"
 	@echo "make clean    remove the build folders"

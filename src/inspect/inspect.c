@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "frame/field.h"
 #include "inspect/launch.h"
 #include "inspect/target.h"
 
@@ -29,7 +30,10 @@ static struct request *request_of(const struct inspect_target *t, enum inspect_t
 struct gathering {
     struct frame *frame;
     struct arena *scratch;
-    gsize record[64]; /* room for the largest record, aligned */
+    union {
+        max_align_t align;
+        char bytes[RECORD_SIZE_MAX];
+    } record;
 };
 
 static bool on_record(unsigned kind, struct cursor payload, void *user, GError **error)
@@ -38,8 +42,8 @@ static bool on_record(unsigned kind, struct cursor payload, void *user, GError *
     if (kind >= FRAME_KIND_COUNT)
         return fail_corrupt(error, "the inspector sent a message of unknown kind %u", kind);
     arena_clear(g->scratch);
-    return frame_wire_decode((enum frame_kind)kind, &payload, g->scratch, g->record, error) &&
-           frame_add(g->frame, (enum frame_kind)kind, g->record, error);
+    return frame_wire_decode((enum frame_kind)kind, &payload, g->scratch, &g->record, error) &&
+           frame_add(g->frame, (enum frame_kind)kind, &g->record, error);
 }
 
 /* What an inspector that failed leaves: the facts it had sent, and why there are no more. */
