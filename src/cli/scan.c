@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "advisory/suppression.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/database.h"
@@ -10,7 +11,10 @@
 #include "cli/target.h"
 #include "report/report.h"
 
+#define IGNORE_FILE ".assayignore" /* in the current folder */
+
 static char *format, *output, *severity, *failing, *severity_source;
+static char **vex_files, **ignore_files;
 static gboolean together, files, show_suppressed, ubuntu_pro;
 
 static const GOptionEntry entries[] = {
@@ -23,6 +27,13 @@ static const GOptionEntry entries[] = {
       "Which findings give status 1: any (default), none, a severity or worse, kev, epss:0.5; "
       "several with commas",
       "WHAT" },
+    { "vex", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &vex_files,
+      "Statements about vulnerabilities (OpenVEX, CSAF, CycloneDX); may be given several times",
+      "FILE" },
+    { "ignore-file", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &ignore_files,
+      "Rules for findings to suppress (default: .assayignore, when there is one); may be given "
+      "several times",
+      "FILE" },
     { "show-suppressed", 0, 0, G_OPTION_ARG_NONE, &show_suppressed,
       "Show suppressed findings too, with what suppressed them", NULL },
     { "severity-source", 0, 0, G_OPTION_ARG_STRING, &severity_source,
@@ -44,6 +55,7 @@ struct scan {
     const struct report_format *form;
     struct advisory_db *db; /* NULL: there is none */
     GError *no_db;          /* why */
+    struct suppressions *suppressions;
 };
 
 static bool choose_report(struct scan *s)
@@ -72,13 +84,28 @@ static bool choose_report(struct scan *s)
     return true;
 }
 
+static bool load_suppressions(struct scan *s, GError **error)
+{
+    s->suppressions = suppressions_new();
+    for (char **f = vex_files; f != NULL && *f != NULL; f++) {
+        if (!suppressions_load_vex(s->suppressions, *f, error))
+            return false;
+    }
+    for (char **f = ignore_files; f != NULL && *f != NULL; f++) {
+        if (!suppressions_load_ignore(s->suppressions, *f, error))
+            return false;
+    }
+    return ignore_files != NULL || access(IGNORE_FILE, F_OK) != 0 ||
+           suppressions_load_ignore(s->suppressions, IGNORE_FILE, error);
+}
+
 static bool prepare(struct scan *s)
 {
     GError *error = NULL;
     if (!choose_report(s) || !cli_target_settings(&s->inspect, files ? 0 : 300))
         return false;
     s->inspect.with_files = files != FALSE;
-    if (!fail_on_parse(failing, &s->fail_on, &error))
+    if (!fail_on_parse(failing, &s->fail_on, &error) || !load_suppressions(s, &error))
         return cli_fail_error(error) == CLI_OK;
     s->db = cli_database_open(&s->no_db);
     /* Without advisories the packages can still be told, and that they were not judged. */
@@ -86,6 +113,13 @@ static bool prepare(struct scan *s)
         (cli_database_given() || !g_error_matches(s->no_db, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND)))
         return cli_fail_error(g_steal_pointer(&s->no_db)) == CLI_OK;
     return true;
+}
+
+static void scan_done(struct scan *s)
+{
+    suppressions_free(s->suppressions);
+    advisory_db_close(s->db);
+    g_clear_error(&s->no_db);
 }
 
 static struct frame *frame_of(const struct scan *s, char **names, size_t count, GError **error)
@@ -115,7 +149,9 @@ static bool judge(const struct scan *s, struct report *r, GError **error)
     struct match_options match = s->match;
     match.now = r->now;
     r->feeds = advisory_db_feeds(s->db);
-    return advisory_match(s->db, r->frame, &match, r->arena, r->findings, r->coverage, error);
+    return advisory_match(s->db, r->frame, &match, r->arena, r->findings, r->coverage, error) &&
+           suppressions_apply(s->suppressions, r->frame, r->now, r->arena, r->findings, r->coverage,
+                              error);
 }
 
 /* Says at once what kept a target from being looked at at all. */
@@ -175,8 +211,8 @@ static enum cli_status scan_run(int argc, char **argv)
     if (argc < 1)
         return cli_fail("scan: give a target (see 'assay scan --help')");
     if (!prepare(&s))
-        return CLI_ERROR;
-    if (together)
+        status = CLI_ERROR;
+    else if (together)
         status = scan_target(&s, argv, (size_t)argc, reports);
     else
         for (int i = 0; i < argc; i++)
@@ -184,8 +220,7 @@ static enum cli_status scan_run(int argc, char **argv)
     if (reports->len > 0)
         status = worse(status, write_reports(&s, reports));
     g_ptr_array_set_size(reports, 0); /* their texts are the database's */
-    advisory_db_close(s.db);
-    g_clear_error(&s.no_db);
+    scan_done(&s);
     return status;
 }
 
@@ -199,6 +234,8 @@ const struct cli_command command_scan = {
         "looked at; the advisories come from the database that 'assay db import' and 'assay db "
         "update' make. Nothing is mounted, nothing is written, and the target's bytes are read by "
         "a process of their own that can do nothing else.\n\n"
+        "Findings that a VEX document or an ignore file speaks of are suppressed, counted, and "
+        "shown with --show-suppressed (docs/suppression.md).\n\n"
         "The exit status is 0 when no finding is meant by --fail-on, 1 when one is, 2 for an "
         "error, 3 when something could not be looked at and status 1 does not apply.",
     .examples = "assay scan node.qcow2\n  one disk\n"
