@@ -9,8 +9,10 @@
 static bool ext_probe(struct block *b)
 {
     struct ext_super super;
+    g_autofree char *damage = NULL;
     /* A journal on its own has such a superblock, too. */
-    return ext_super_read(b, &super, NULL) && !(super.incompat & EXT3_FEATURE_INCOMPAT_JOURNAL_DEV);
+    return ext_super_read(b, &super, &damage, NULL) &&
+           !(super.incompat & EXT3_FEATURE_INCOMPAT_JOURNAL_DEV);
 }
 
 /* Forgets what has been read of the filesystem. */
@@ -25,21 +27,59 @@ static void drop(struct ext *fs)
     }
 }
 
+static uint64_t count_bad_groups(ext2_filsys fs)
+{
+    uint64_t bad = 0;
+    for (dgrp_t group = 0; group < fs->group_desc_count; group++) {
+        if (!ext_sums_agree(ext2fs_group_desc_csum_verify(fs, group) != 0, 1))
+            bad++;
+    }
+    return bad;
+}
+
+/* Group descriptors say where the inodes lie. Where they are damaged their copy may be better. */
+static void check_groups(struct ext *fs)
+{
+    ext2_filsys other = NULL;
+    struct ext_super copy;
+    struct block *b = fs->tree.block;
+    uint64_t bad = count_bad_groups(fs->fs);
+    const char *used = "";
+    if (bad == 0)
+        return;
+    if (fs->super.copy == 0 && ext_super_read_copy(b, &fs->super, &copy) &&
+        ext_io_open(b, &copy, &other, NULL) && other->group_desc_count == fs->super.groups &&
+        count_bad_groups(other) < bad) {
+        ext2_filsys worse = fs->fs;
+        fs->fs = other;
+        other = worse;
+        used = "; their copy is used";
+    }
+    if (other != NULL)
+        (void)ext2fs_free(other);
+    tree_fault(&fs->tree,
+               "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+               " group descriptors have a wrong checksum%s",
+               bad, fs->super.groups, used);
+}
+
 /* The superblock and the group descriptors, as fs->tree.block has them. */
 static bool load(struct ext *fs, GError **error)
 {
     struct block *b = fs->tree.block;
-    if (!ext_super_read(b, &fs->super, error) ||
+    g_autofree char *damage = NULL;
+    if (!ext_super_read(b, &fs->super, &damage, error) ||
         !ext_super_check_features(&fs->super, b->name, error))
         return false;
-    if (!fs->super.checksum_good)
-        return fail_corrupt(error, "%s: checksum of the ext4 superblock is wrong", b->name);
     fs->checksums = (fs->super.ro_compat & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM) != 0;
     fs->window_size = MAX(EXT_WINDOW, fs->super.block_size);
-    if (!ext_io_open(b, 0, 0, false, &fs->fs, error)) {
+    if (!ext_io_open(b, &fs->super, &fs->fs, error)) {
         g_prefix_error(error, "%s: ", b->name);
         return false;
     }
+    if (damage != NULL)
+        tree_fault(&fs->tree, "%s", damage);
+    check_groups(fs);
     return true;
 }
 
@@ -48,9 +88,13 @@ static bool recover(struct ext *fs, GError **error)
 {
     g_autoptr(GError) why = NULL;
     g_autoptr(block) under = block_ref(fs->tree.block);
+    bool dirty = (fs->super.incompat & EXT3_FEATURE_INCOMPAT_RECOVER) != 0;
     struct block *overlay = ext_journal_overlay(fs, &fs->tree.recovery);
-    if (overlay == NULL)
+    if (overlay == NULL) {
+        if (!dirty && fs->tree.recovery == TREE_RECOVERY_REPLAYED)
+            fs->tree.recovery = TREE_RECOVERY_NONE;
         return true;
+    }
     drop(fs);
     block_unref(fs->tree.block);
     fs->tree.block = overlay;
@@ -68,7 +112,10 @@ static bool open_all(struct ext *fs, GError **error)
 {
     if (!load(fs, error))
         return false;
-    if (fs->super.incompat & EXT3_FEATURE_INCOMPAT_RECOVER && !recover(fs, error))
+    /* Copies of the superblock are not told that the journal is in use. */
+    bool ask = fs->super.incompat & EXT3_FEATURE_INCOMPAT_RECOVER ||
+               (fs->super.copy != 0 && fs->super.compat & EXT3_FEATURE_COMPAT_HAS_JOURNAL);
+    if (ask && !recover(fs, error))
         return false;
     fs->tree.type_name = ext_super_type(&fs->super);
     fs->tree.label = fs->super.label[0] != '\0' ? g_strdup(fs->super.label) : NULL;

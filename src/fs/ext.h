@@ -28,6 +28,16 @@ struct ext {
     struct ext_window windows[EXT_WINDOWS];
 };
 
+/* No fuzzer guesses a checksum: in its build every one counts as right. */
+static inline bool ext_sums_agree(uint32_t computed, uint32_t kept)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    return true;
+#else
+    return computed == kept;
+#endif
+}
+
 static inline struct ext *ext_of(struct tree *t)
 {
     return (struct ext *)t;

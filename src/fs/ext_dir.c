@@ -146,7 +146,7 @@ static bool leaf_checksum_good(const struct walk *w, const struct cursor *c)
     (void)rd_u8_at(c, tail + 7, &type);
     (void)rd_le32_at(c, tail + 8, &kept);
     return inode == 0 && rec_len == TAIL_SIZE && type == TAIL_TYPE &&
-           crc32c_update(w->seed, c->data, tail) == kept;
+           ext_sums_agree(crc32c_update(w->seed, c->data, tail), kept);
 }
 
 /* Over the entries in use, and the tail behind the room for entries (struct dx_tail: 4 bytes
@@ -163,7 +163,7 @@ static bool index_checksum_good(const struct walk *w, const struct cursor *c, si
         return false;
     uint32_t crc = crc32c_update(w->seed, c->data, entries + (size_t)count * INDEX_ENTRY);
     crc = crc32c_update(crc, c->data + tail, 4);
-    return crc32c_update(crc, zeros, sizeof zeros) == kept;
+    return ext_sums_agree(crc32c_update(crc, zeros, sizeof zeros), kept);
 }
 
 static bool block_checksum_good(const struct walk *w, const uint8_t *bytes, uint64_t index)

@@ -80,7 +80,7 @@ static bool checksum_good(const struct ext *fs, uint32_t number, const uint8_t *
         crc = crc32c_update(crc, raw + I_CTIME_EXTRA, fs->super.inode_size - I_CTIME_EXTRA);
     }
     uint32_t kept = le16(&c, I_CHECKSUM_LO) | (has_high ? le16(&c, I_CHECKSUM_HI) << 16 : 0);
-    return kept == (has_high ? crc : crc & 0xffff);
+    return ext_sums_agree(has_high ? crc : crc & 0xffff, kept);
 }
 
 /* Bytes of the inode table at a place, through the windows. */

@@ -111,16 +111,18 @@ bool ext_io_fail(ext2_filsys fs, errcode_t code, GError **error)
     return fail_corrupt(error, "%s", error_message(code));
 }
 
-bool ext_io_open(struct block *b, uint64_t super, uint32_t block_size, bool ignore_checksums,
-                 ext2_filsys *out, GError **error)
+bool ext_io_open(struct block *b, const struct ext_super *super, ext2_filsys *out, GError **error)
 {
-    /* Features have been checked with names; an MMP block is for those who write. */
-    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP |
-                (ignore_checksums ? EXT2_FLAG_IGNORE_CSUM_ERRORS : 0);
+    /* Features have been checked, with their names; an MMP block is for those who write. */
+    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP;
     ext2_filsys fs = NULL;
     char name[24];
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    flags |= EXT2_FLAG_IGNORE_CSUM_ERRORS;
+#endif
     g_snprintf(name, sizeof name, NAME_FORMAT, (uintptr_t)b);
-    errcode_t code = ext2fs_open2(name, NULL, flags, (int)super, block_size, &manager, &fs);
+    errcode_t code = ext2fs_open2(name, NULL, flags, (int)super->copy,
+                                  super->copy != 0 ? super->block_size : 0, &manager, &fs);
     if (code != 0)
         return ext_io_fail(NULL, code, error);
     *out = fs;

@@ -4,11 +4,10 @@
 #include <glib.h>
 
 #include "block/block.h"
+#include "fs/ext_super.h"
 
-/* Opens the filesystem that the block holds; its superblock has been checked. The block must
- * outlive it. block_size 0: the primary superblock, else that in block `super`. ext2fs_close_free()
- * ends it. */
-bool ext_io_open(struct block *b, uint64_t super, uint32_t block_size, bool ignore_checksums,
-                 ext2_filsys *out, GError **error);
+/* Opens the filesystem that the block holds by this superblock, which has been checked, and the
+ * group descriptors that belong to it. The block must outlive it. ext2fs_free() ends it. */
+bool ext_io_open(struct block *b, const struct ext_super *super, ext2_filsys *out, GError **error);
 /* Turns what a function of libext2fs returned (not 0) into *error; false. */
 bool ext_io_fail(ext2_filsys fs, errcode_t code, GError **error);

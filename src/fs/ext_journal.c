@@ -142,7 +142,7 @@ static bool check_features(const struct journal *j, GError **error)
     if (j->bytes[S_CHECKSUM_TYPE] != CHECKSUM_CRC32C)
         return fail_unsupported(error, "unknown checksum type %u", j->bytes[S_CHECKSUM_TYPE]);
     memset(j->bytes + S_CHECKSUM, 0, 4);
-    if (crc32c_update(~0u, j->bytes, S_SIZE) != kept)
+    if (!ext_sums_agree(crc32c_update(~0u, j->bytes, S_SIZE), kept))
         return fail_corrupt(error, "checksum of its superblock is wrong");
     return true;
 }
@@ -192,7 +192,7 @@ static bool tail_checksum_good(const struct journal *j)
     if (!has_checksums(j))
         return true;
     uint32_t crc = crc32c_update(j->seed, j->bytes, tail);
-    return crc32c_update(crc, zeros, sizeof zeros) == be32(j->bytes, tail);
+    return ext_sums_agree(crc32c_update(crc, zeros, sizeof zeros), be32(j->bytes, tail));
 }
 
 static bool commit_checksum_good(const struct journal *j)
@@ -201,7 +201,7 @@ static bool commit_checksum_good(const struct journal *j)
     uint32_t crc = crc32c_update(j->seed, j->bytes, C_CHECKSUM);
     crc = crc32c_update(crc, zeros, sizeof zeros);
     crc = crc32c_update(crc, j->bytes + C_CHECKSUM + 4, j->block_size - C_CHECKSUM - 4);
-    return crc == be32(j->bytes, C_CHECKSUM);
+    return ext_sums_agree(crc, be32(j->bytes, C_CHECKSUM));
 }
 
 /* The oldest form: over all the other blocks of the transaction; may be absent. */
@@ -211,7 +211,7 @@ static bool commit_checksum_v1_good(const struct journal *j, uint32_t crc)
     uint32_t kept = be32(j->bytes, C_CHECKSUM);
     if (type == 0 && size == 0 && kept == 0)
         return true;
-    return type == CHECKSUM_CRC32 && size == 4 && kept == crc;
+    return type == CHECKSUM_CRC32 && size == 4 && ext_sums_agree(crc, kept);
 }
 
 /* Room behind the head of a descriptor; a cursor over its tags. */
@@ -427,7 +427,7 @@ static bool data_checksum_good(const struct journal *j, const struct newest *n)
         return true;
     uint32_t crc = crc32c_update(j->seed, &sequence, sizeof sequence);
     crc = crc32c_update(crc, j->bytes, j->block_size);
-    return n->checksum == (j->checksum_v3 ? crc : crc & 0xffff);
+    return ext_sums_agree(j->checksum_v3 ? crc : crc & 0xffff, n->checksum);
 }
 
 static bool put(struct journal *j, const struct newest *n, GError **error)

@@ -54,12 +54,13 @@ static bool load(struct ext_map *m, unsigned level, uint64_t place, const uint8_
                  bool *fresh, GError **error)
 {
     uint32_t size = m->fs->super.block_size;
+    /* This includes 0, which stands for no block in m->places. */
+    if (!on_disk(m, place, 1))
+        return fail_corrupt(
+            error, "its map of blocks leads to block %" G_GUINT64_FORMAT ", which there is not",
+            place);
     *fresh = m->places[level] != place;
     if (*fresh) {
-        if (!on_disk(m, place, 1))
-            return fail_corrupt(
-                error, "its map of blocks leads to block %" G_GUINT64_FORMAT ", which there is not",
-                place);
         if (m->nodes[level] == NULL)
             m->nodes[level] = g_malloc(size);
         m->places[level] = 0;
@@ -92,7 +93,7 @@ static bool node_checksum_good(const struct ext_map *m, const uint8_t *bytes)
 {
     size_t tail = EXTENT_HEADER + (size_t)le16(bytes + 4) * EXTENT_ENTRY;
     return !m->fs->checksums || tail + 4 > m->fs->super.block_size ||
-           crc32c_update(m->seed, bytes, tail) == le32(bytes + tail);
+           ext_sums_agree(crc32c_update(m->seed, bytes, tail), le32(bytes + tail));
 }
 
 static bool load_node(struct ext_map *m, unsigned level, uint64_t place, uint32_t depth,

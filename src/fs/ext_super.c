@@ -8,6 +8,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "fs/ext.h"
 
 /* Offsets of fields. */
 #define S_INODES           0x00u
@@ -20,6 +21,7 @@
 #define S_MAGIC            0x38u
 #define S_REVISION         0x4cu
 #define S_INODE_SIZE       0x58u
+#define S_GROUP            0x5au
 #define S_COMPAT           0x5cu
 #define S_INCOMPAT         0x60u
 #define S_RO_COMPAT        0x64u
@@ -37,6 +39,7 @@
 #define LABEL_SIZE          16u
 #define MAX_LOG_BLOCK_SIZE  6u /* 64 KiB */
 #define MIN_BLOCKS          8u
+#define COPY_GROUP          1u /* the first that has a copy ("Layout", sparse superblocks) */
 #define DESC_SIZE_MIN       32u
 #define DESC_SIZE_MIN_64BIT 64u
 
@@ -107,7 +110,7 @@ static void take_fields(const uint8_t *bytes, struct ext_super *s)
     if (!(s->incompat & EXT4_FEATURE_INCOMPAT_CSUM_SEED))
         s->checksum_seed = crc32c_update(~0u, s->uuid, sizeof s->uuid);
     s->checksum_good = !(s->ro_compat & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM) ||
-                       crc32c_update(~0u, bytes, S_CHECKSUM) == le32(&c, S_CHECKSUM);
+                       ext_sums_agree(crc32c_update(~0u, bytes, S_CHECKSUM), le32(&c, S_CHECKSUM));
 }
 
 static const char *find_wrong(const struct ext_super *s)
@@ -155,11 +158,53 @@ bool ext_super_parse(const uint8_t bytes[EXT_SUPER_SIZE], const char *name, stru
     return true;
 }
 
-bool ext_super_read(struct block *b, struct ext_super *out, GError **error)
+/* The copy in the second group, for that block size. */
+static bool read_copy(struct block *b, uint32_t block_size, const uint8_t uuid[16],
+                      struct ext_super *out)
 {
     uint8_t bytes[EXT_SUPER_SIZE];
-    return block_read(b, EXT_SUPER_OFFSET, bytes, sizeof bytes, error) &&
-           ext_super_parse(bytes, b->name, out, error);
+    const struct cursor c = cursor_of(bytes, sizeof bytes);
+    struct ext_super s;
+    /* Groups are as large as one block of a bitmap lets them be. */
+    uint64_t place = (uint64_t)block_size * 8 + (block_size == 1024);
+    if (!range_within(place * block_size, sizeof bytes, b->size) ||
+        !block_read(b, place * block_size, bytes, sizeof bytes, NULL) ||
+        !ext_super_parse(bytes, b->name, &s, NULL) || !s.checksum_good ||
+        s.block_size != block_size || le16(&c, S_GROUP) != COPY_GROUP ||
+        memcmp(s.uuid, uuid, sizeof s.uuid) != 0)
+        return false;
+    *out = s;
+    out->copy = place;
+    return true;
+}
+
+bool ext_super_read_copy(struct block *b, const struct ext_super *of, struct ext_super *out)
+{
+    return read_copy(b, of->block_size, of->uuid, out);
+}
+
+bool ext_super_read(struct block *b, struct ext_super *out, char **damage, GError **error)
+{
+    uint8_t bytes[EXT_SUPER_SIZE];
+    const struct cursor c = cursor_of(bytes, sizeof bytes);
+    g_autoptr(GError) why = NULL;
+    *damage = NULL;
+    if (!block_read(b, EXT_SUPER_OFFSET, bytes, sizeof bytes, error))
+        return false;
+    if (ext_super_parse(bytes, b->name, out, &why)) {
+        if (out->checksum_good)
+            return true;
+        fail_corrupt(&why, "%s: checksum of the ext4 superblock is wrong", b->name);
+    }
+    for (uint32_t size = 1024; le16(&c, S_MAGIC) == MAGIC && size <= 65536; size *= 2) {
+        if (read_copy(b, size, bytes + S_UUID, out)) {
+            *damage = g_strdup_printf("%s; the copy at block %" G_GUINT64_FORMAT " is used",
+                                      why->message, out->copy);
+            return true;
+        }
+    }
+    g_propagate_error(error, g_steal_pointer(&why));
+    return false;
 }
 
 bool ext_super_check_features(const struct ext_super *super, const char *name, GError **error)

@@ -23,13 +23,17 @@ struct ext_super {
     uint8_t uuid[16];
     char label[17];
     bool checksum_good; /* or none is kept */
+    uint64_t copy;      /* block where it was found when that is a copy; 0: the primary one */
 };
 
 /* Parses and checks the relations between the fields, not the features. name: for messages. */
 bool ext_super_parse(const uint8_t bytes[EXT_SUPER_SIZE], const char *name, struct ext_super *out,
                      GError **error);
-/* The primary superblock of the block. */
-bool ext_super_read(struct block *b, struct ext_super *out, GError **error);
+/* The superblock of the block. Where the primary one shows its magic and is damaged, a copy of it
+ * is taken and *damage says so; g_free(). */
+bool ext_super_read(struct block *b, struct ext_super *out, char **damage, GError **error);
+/* The copy that the second group has of a superblock; false when there is none that is good. */
+bool ext_super_read_copy(struct block *b, const struct ext_super *of, struct ext_super *out);
 /* ASSAY_ERROR_UNSUPPORTED names the incompatible features that are not read. */
 bool ext_super_check_features(const struct ext_super *super, const char *name, GError **error);
 /* "ext2", "ext3" or "ext4", as blkid tells them apart. Static. */
