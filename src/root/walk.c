@@ -164,7 +164,8 @@ bool root_walk(struct root *r, const char *path, const struct root_walk_options 
         folder_push(&w, &place, &fault);
         struct folder *top = w.folders->len > 0 ? g_ptr_array_index(w.folders, 0) : NULL;
         if (fault != NULL && (top == NULL || top->entries->len == 0)) {
-            g_propagate_error(error, g_steal_pointer(&fault));
+            g_propagate_prefixed_error(error, g_steal_pointer(&fault),
+                                       "%s: ", top != NULL ? top->place.path : path);
             ok = going = false;
         } else if (fault != NULL) {
             const struct root_walk_entry e = { .path = top->place.path,
