@@ -76,6 +76,7 @@ void emit_progress(struct emitter *e, const char *phase, uint64_t files)
 
 void inspection_emit(struct inspection *in, enum frame_kind kind, const void *record)
 {
+    in->has_packages = in->has_packages || kind == FRAME_PACKAGE;
     emit_record(in->emitter, kind, record);
 }
 
@@ -88,6 +89,10 @@ void inspection_cover(struct inspection *in, const char *kind, const char *objec
                                       .code = code,
                                       .reason = reason,
                                       .system = in->root->name };
+    if (g_str_equal(kind, "package database")) {
+        in->has_database = true;
+        in->has_database_fault = in->has_database_fault || state != COVERAGE_READ;
+    }
     emit_record(in->emitter, FRAME_COVERAGE, &c);
 }
 

@@ -30,6 +30,18 @@ static void emit_mounts(struct inspection *in)
     }
 }
 
+/* A system of which no package is known is none without flaws: its database may be on a filesystem
+ * that is not here, or lost in a crash. */
+static void cover_no_packages(struct inspection *in)
+{
+    if (in->has_packages || in->has_database_fault)
+        return;
+    inspection_cover(in, "package database", "any", COVERAGE_UNREADABLE,
+                     assay_error_name(ASSAY_ERROR_NOT_FOUND),
+                     in->has_database ? "the package databases hold no package"
+                                      : "no package database was found");
+}
+
 static void examine_one(struct emitter *e, struct root *r, struct hasher *hasher)
 {
     g_autoptr(arena) arena = arena_new(LIMIT_PACKAGE_DB);
@@ -42,6 +54,7 @@ static void examine_one(struct emitter *e, struct root *r, struct hasher *hasher
         if (a == analyzers)
             emit_mounts(&in);
     }
+    cover_no_packages(&in);
     inspection_cover(&in, "system", r->name, COVERAGE_READ, NULL, NULL);
     if (r->skipped != NULL)
         inspection_cover(&in, "snapshots", r->name, COVERAGE_SKIPPED, NULL, r->skipped);

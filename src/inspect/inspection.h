@@ -26,6 +26,9 @@ struct inspection {
     struct frame_os os;  /* valid once the os analyzer has run (it is the first) */
     struct arena *arena; /* lives as long as the inspection; for strings of os */
     struct hasher *hasher; /* for the files; NULL: they are not wanted */
+    bool has_packages;            /* some have been emitted */
+    bool has_database;            /* a package database has been told of ... */
+    bool has_database_fault;      /* ... that could not be read wholly */
     struct kernel_owner *kernels; /* what package analyzers say about kernels: kernel_owner.h */
 };
 
