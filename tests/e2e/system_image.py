@@ -1,0 +1,119 @@
+"""Disks with filesystems that hold a tree: made by mkfs, sfdisk and lvm2, not by us."""
+import contextlib
+import os
+import re
+
+from conftest import run
+from tree_truth import mounted
+
+MIB = 1 << 20
+SIZES = {"ext4": 280 * MIB, "xfs": 320 * MIB, "btrfs": 280 * MIB}
+
+
+def filesystem(kind, path, tree, *options, size=None):
+    """A filesystem of that kind with what is in tree, which may be None: empty. options are of
+    mkfs: -L sets the label of all kinds, -U the UUID of ext4 and btrfs, -m uuid= that of XFS."""
+    with open(path, "wb") as f:
+        f.truncate(size or SIZES[kind])
+    if kind == "ext4":
+        run("mke2fs", "-q", "-t", "ext4", *(["-d", tree] if tree else []), *options, path)
+    elif kind == "btrfs":
+        run("mkfs.btrfs", "-q", *(["--rootdir", tree] if tree else []), *options, path)
+    else:
+        run("mkfs.xfs", "-q", *options, path)
+        if tree:
+            with mounted(path, f"{path}.mount") as folder:
+                run("cp", "-a", f"{tree}/.", folder)
+    return path
+
+
+def copy_into(source, disk, offset, start=0, length=None):
+    """Bytes of a sparse file, from start on, to an offset of another."""
+    size = os.path.getsize(source)
+    at, end = start, size if length is None else min(start + length, size)
+    with open(source, "rb") as s, open(disk, "r+b") as d:
+        while at < end:
+            try:
+                at = os.lseek(s.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return  # nothing but a hole is left
+            hole = min(os.lseek(s.fileno(), at, os.SEEK_HOLE), end)
+            while at < hole:
+                at += os.pwrite(d.fileno(), os.pread(s.fileno(), min(MIB, hole - at), at),
+                                offset + at - start)
+
+
+def partitioned(path, label, filesystems, types=()):
+    """A disk with a partition for each filesystem, in order. label: "gpt", or "dos", where the
+    last ones are logical partitions, the first of them number 5."""
+    start, lines = 2048, [f"label: {label}", "unit: sectors"]
+    places = []
+    sectors = [os.path.getsize(f) // 512 for f in filesystems]
+    logical = len(filesystems) - 1 if label == "dos" else len(filesystems)
+    for i, count in enumerate(sectors):
+        if i == logical:
+            rest = sum(sectors[logical:]) + 4096 * (len(sectors) - logical)
+            lines.append(f"start={start}, size={rest}, type=5")
+            start += 2048
+        kind = types[i] if i < len(types) else "L"
+        lines.append(f"start={start}, size={count}, type={kind}")
+        places.append(start)
+        start += count + (2048 if i >= logical else 0)
+    with open(path, "wb") as f:
+        f.truncate((start + 8192) * 512)
+    run("sfdisk", "-q", path, input="\n".join(lines).encode())
+    for place, source in zip(places, filesystems):
+        copy_into(source, path, place * 512)
+    return path
+
+
+@contextlib.contextmanager
+def loops(paths):
+    """Loop devices of files."""
+    devices = []
+    try:
+        for path in paths:
+            devices.append(run("losetup", "-f", "--show", path).decode().strip())
+        yield devices
+    finally:
+        for device in devices:
+            run("losetup", "-d", device)
+
+
+def logical(disks, group, filesystems):
+    """A volume group over the disks (paths; made here) with a logical volume for each filesystem
+    (name: path). The disks are so small that volumes go over their borders."""
+    extent = 4 * MIB
+    needed = {name: -(-os.path.getsize(f) // extent) for name, f in filesystems.items()}
+    for disk in disks:
+        with open(disk, "wb") as f:
+            f.truncate((sum(needed.values()) // len(disks) + 2) * extent)
+    with loops(disks) as devices:
+        # Only these devices: whatever else the machine has is none of ours.
+        wanted = ",".join(f'"a|^{d}$|"' for d in devices)
+        config = f'devices {{ use_devicesfile=0 filter=[{wanted},"r|.*|"] }}'
+        only = ["--config", config]
+        for device in devices:
+            run("lvm", "pvcreate", "-q", *only, device)
+        run("lvm", "vgcreate", "-q", "-s", "4m", *only, group, *devices)
+        for name, count in needed.items():
+            run("lvm", "lvcreate", "-q", "--driverloaded", "n", "-an", "-Zn", "-Wn", *only,
+                "-l", str(count), "-n", name, group)
+        starts = dict(line.split() for line in run(
+            "lvm", "pvs", *only, "--noheadings", "--units", "b", "--nosuffix", "-o",
+            "pv_name,pe_start").decode().splitlines())
+        segments = run("lvm", "lvs", *only, "--noheadings", "--segments", "--units", "b",
+                       "--nosuffix", "-o", "lv_name,seg_start,seg_size,seg_pe_ranges", group)
+        for line in segments.decode().splitlines():
+            name, start, size, place = line.split()
+            device, first = re.fullmatch(r"(.*):(\d+)-\d+", place).groups()
+            copy_into(filesystems[name], disks[devices.index(device)],
+                      int(starts[device]) + int(first) * extent, int(start), int(size))
+    return disks
+
+
+def qcow2(path, disk, *options):
+    """The disk as compressed qcow2; options are of qemu-img convert."""
+    run("qemu-img", "convert", "-c", "-O", "qcow2",
+        *(options or ("-o", "compression_type=zstd")), disk, path)
+    return path
