@@ -111,6 +111,8 @@ static void finding_row(struct table *t, const struct widths *w, const struct fi
     columns_pad(t->out, 0, ROW_INDENT);
     styled(t, severity_name(f->severity), severity_style[f->severity], SEVERITY_WIDTH);
     styled(t, id, "", w->id);
+    if (columns_of(id) >= w->id)
+        g_string_append(t->out, "  ");
     styled(t, fix_label(f), f->state == FINDING_FIXED && !f->suppressed_by ? GREEN : DIM, w->fix);
     if (w->kev > 0) {
         styled(t, f->known_exploited ? "KEV" : "", f->known_exploited ? "1;37;41" : "", 5);

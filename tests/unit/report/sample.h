@@ -287,18 +287,26 @@ static inline struct report *sample_report(void)
     return r;
 }
 
-/* What a format writes for the sample, as text; g_free(). */
-G_GNUC_NO_INLINE G_GNUC_UNUSED static char *
-sample_written(const char *format, const struct report_options *options, size_t *len)
+/* A report as one form writes it. g_free(). */
+G_GNUC_NO_INLINE G_GNUC_UNUSED static char *sample_write(const struct report *r, const char *format,
+                                                         const struct report_options *options,
+                                                         size_t *len)
 {
     char *text = NULL;
     g_autoptr(GError) error = NULL;
-    g_autoptr(report) r = sample_report();
     g_autoptr(GPtrArray) reports = g_ptr_array_new();
-    g_ptr_array_add(reports, r);
+    g_ptr_array_add(reports, (void *)r);
     FILE *out = open_memstream(&text, len);
     g_assert_true(report_format_find(format)->write(reports, options, out, &error));
     g_assert_no_error(error);
     (void)fclose(out);
     return text;
+}
+
+/* The sample's. */
+G_GNUC_NO_INLINE G_GNUC_UNUSED static char *
+sample_written(const char *format, const struct report_options *options, size_t *len)
+{
+    g_autoptr(report) r = sample_report();
+    return sample_write(r, format, options, len);
 }

@@ -82,6 +82,17 @@ static void test_suppressed_ones_are_shown_when_asked(void)
     g_assert_nonnull(strstr(text, "suppressed"));
 }
 
+static void test_an_id_wider_than_its_column_stands_apart(void)
+{
+    size_t len;
+    const struct report_options options = { 0 };
+    g_autoptr(report) r = sample_report();
+    struct finding *f = g_ptr_array_index(r->findings, 0);
+    f->id = "bookworm-security/xz-utils_5.4.1-1+deb12u2";
+    g_autofree char *text = sample_write(r, "table", &options, &len);
+    g_assert_nonnull(strstr(text, "bookworm-security/xz-utils_5.4.1-1+deb12u2  "));
+}
+
 static void test_columns_count_what_a_terminal_shows(void)
 {
     g_assert_cmpuint(columns_of("a\xc3\xa4\xe6\xbc\xa2"), ==, 4);
@@ -111,6 +122,8 @@ static void test_columns_count_what_a_terminal_shows(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/report/table: an id wider than its column stands apart",
+                    test_an_id_wider_than_its_column_stands_apart);
     g_test_add_func("/report/table/no line is wider than the terminal",
                     test_no_line_is_wider_than_the_terminal);
     g_test_add_func("/report/table/bytes from outside cannot reach the terminal",
