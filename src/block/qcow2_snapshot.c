@@ -133,7 +133,7 @@ static bool find(struct block *file, const struct qcow2_header *h, const char *w
     if (by_name)
         return true;
     g_autofree char *shown = text_safe(wanted);
-    return fail(error, ASSAY_ERROR_NOT_FOUND, "%s: no internal snapshot '%s' (there are: %s)",
+    return fail(error, ASSAY_ERROR_INVALID, "%s: no internal snapshot '%s' (there are: %s)",
                 file->name, shown, names->len > 0 ? names->str : "none");
 }
 

@@ -35,7 +35,7 @@ static enum cli_status cat_run(int argc, char **argv)
                            &incomplete, &error);
     cli_progress_clear();
     if (!cli_output_finish(&out, ok, ok ? &error : NULL) || !ok)
-        return cli_fail_error(error);
+        return cli_target_fail(t, error);
     return incomplete ? CLI_INCOMPLETE : CLI_OK;
 }
 

@@ -120,7 +120,7 @@ static enum cli_status ls_run(int argc, char **argv)
     bool ok = inspect_list(t, &options, &list, on_file, cli_show_coverage, &s, &error);
     cli_progress_clear();
     if (!ok)
-        return cli_fail_error(error);
+        return cli_target_fail(t, error);
     if (fflush(stdout) != 0)
         return cli_fail("standard output: %s", g_strerror(errno));
     return s.incomplete ? CLI_INCOMPLETE : CLI_OK;

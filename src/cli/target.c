@@ -1,5 +1,6 @@
 #include "cli/target.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -66,6 +67,15 @@ struct inspect_target *cli_target_open(char **names, size_t count,
                                        const struct inspect_options *options, GError **error)
 {
     return inspect_target_open(names, count, options, error);
+}
+
+enum cli_status cli_target_fail(const struct inspect_target *t, GError *error)
+{
+    const char *name = inspect_target_name(t), *at = strchr(name, '@');
+    g_autofree char *file = at != NULL ? g_strndup(name, (size_t)(at - name)) : g_strdup(name);
+    if (!g_str_has_prefix(error->message, file))
+        g_prefix_error(&error, "%s: ", name);
+    return cli_fail_error(error);
 }
 
 void cli_show_coverage(const struct frame_coverage *c, void *user)

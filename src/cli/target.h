@@ -14,6 +14,9 @@ struct inspect_target *cli_target_open(char **names, size_t count,
 /* Takes a progress line off the terminal. */
 void cli_progress_clear(void);
 
+/* One line for a failure, which it frees: names the target where the message does not. CLI_ERROR. */
+enum cli_status cli_target_fail(const struct inspect_target *t, GError *error);
+
 /* For inspect_list() and inspect_copy(): says on standard error what could not be looked at; user
  * is a bool that becomes true. */
 void cli_show_coverage(const struct frame_coverage *c, void *user);

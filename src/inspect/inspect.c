@@ -68,7 +68,7 @@ static struct frame *gather(struct inspect_target *t, enum inspect_task task,
     bool started;
     f->with_files = options->with_files;
     if (!inspector_run(t, r, options, on_record, &g, &f->bytes_read, &started, &failure)) {
-        if (!started) {
+        if (!started || g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_INVALID)) {
             g_propagate_error(error, g_steal_pointer(&failure));
             return NULL;
         }

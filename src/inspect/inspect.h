@@ -50,7 +50,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
 /* For messages: the names joined. */
 const char *inspect_target_name(const struct inspect_target *t);
 
-/* The frame of the target; NULL only when no inspector could be started. A target is used once. */
+/* The frame of the target; NULL only when no inspector could be started, or with ASSAY_ERROR_INVALID
+ * when the options make no sense for the target. A target is used once. */
 struct frame *inspect_frame(struct inspect_target *t, const struct inspect_options *options,
                             GError **error);
 /* Only volumes, filesystems and systems, without looking into packages. */

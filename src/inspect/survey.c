@@ -81,7 +81,9 @@ static bool holds_no_files(const struct volume *v)
 
 static void cover_unknown(struct emitter *e, const struct volume *v)
 {
-    if (v->size == 0 || holds_no_files(v))
+    if (v->size == 0)
+        cover(e, kind_of(v), v->name, COVERAGE_SKIPPED, ASSAY_ERROR_NOT_FOUND, "empty");
+    else if (holds_no_files(v))
         cover(e, kind_of(v), v->name, COVERAGE_SKIPPED, ASSAY_ERROR_UNSUPPORTED,
               "holds no files by its type");
     else if (is_blank(v->block))

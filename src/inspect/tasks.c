@@ -22,10 +22,25 @@ bool tasks_prepare(const struct request *r, struct hasher **hasher, GError **err
     return *hasher != NULL;
 }
 
+/* What the user asked for makes no sense of a disk: a snapshot that it does not have. */
+static const GError *wrong_request(const GPtrArray *disks)
+{
+    for (unsigned i = 0; i < disks->len; i++) {
+        const struct survey_disk *d = g_ptr_array_index(disks, i);
+        if (g_error_matches(d->fault, ASSAY_ERROR, ASSAY_ERROR_INVALID))
+            return d->fault;
+    }
+    return NULL;
+}
+
 bool task_frame(const struct request *r, struct emitter *e, GPtrArray *disks, struct hasher *hasher,
                 GError **error)
 {
     struct survey s = { 0 };
+    if (wrong_request(disks) != NULL) {
+        g_propagate_error(error, g_error_copy(wrong_request(disks)));
+        return false;
+    }
     bool ok = survey_run(&s, e, disks, error) &&
               (r->task == TASK_VOLUMES ? examine_names(&s, e, error)
                                        : examine_systems(&s, e, hasher, error));
@@ -145,8 +160,6 @@ bool task_copy_file(const struct request *r, struct emitter *e, GPtrArray *disks
 {
     struct view v = { 0 };
     bool ok = view_open(&v, r, e, disks, error) && copy_file(v.root, r->path, e, error);
-    if (!ok && v.root != NULL)
-        g_prefix_error(error, "%s: ", r->path);
     if (ok)
         survey_cover_faults(&v.survey, e);
     view_done(&v);

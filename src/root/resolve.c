@@ -99,9 +99,14 @@ static bool walk_component(struct walk *w, const char *name, bool follow, GError
         walk_pop(w);
         return true;
     }
-    if (!tree_lookup(here.tree, here.node, name, strlen(name), &node, error) ||
-        !tree_stat(here.tree, node, &st, error)) {
-        g_prefix_error(error, "%s/%s: ", w->path->str, name);
+    g_autoptr(GError) failure = NULL;
+    if (!tree_lookup(here.tree, here.node, name, strlen(name), &node, &failure) ||
+        !tree_stat(here.tree, node, &st, &failure)) {
+        if (g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
+            return fail(error, ASSAY_ERROR_NOT_FOUND, "%s/%s: no such file or directory",
+                        w->path->str, name);
+        g_propagate_prefixed_error(error, g_steal_pointer(&failure), "%s/%s: ", w->path->str,
+                                   name);
         return false;
     }
     if (S_ISLNK(st.mode) && follow) {

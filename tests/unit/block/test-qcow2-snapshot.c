@@ -112,9 +112,9 @@ static void test_what_is_not_there_is_said_with_what_is(void)
 {
     struct image im = snapshot_image();
     const struct block_image_options options = { .snapshot = "third" };
-    assert_refused_with(&im, &options, ASSAY_ERROR_NOT_FOUND, "'third' (there are: first, 2)");
+    assert_refused_with(&im, &options, ASSAY_ERROR_INVALID, "'third' (there are: first, 2)");
     put32(&im, 60, 0);
-    assert_refused_with(&im, &options, ASSAY_ERROR_NOT_FOUND, "there are: none");
+    assert_refused_with(&im, &options, ASSAY_ERROR_INVALID, "there are: none");
     image_clear(&im);
 }
 
