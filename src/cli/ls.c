@@ -26,6 +26,7 @@ static const GOptionEntry entries[] = {
 struct showing {
     bool incomplete, json;
     bool whole_paths;
+    GError *failed; /* writing */
 };
 
 static char type_letter(const char *type)
@@ -92,10 +93,10 @@ static bool on_file(const struct frame_file *f, void *user)
         struct json_writer w;
         jw_init(&w, stdout, true);
         record_write(&w, NULL, FRAME_FILE, f);
-        return jw_finish(&w, NULL);
+        return jw_finish(&w, &s->failed);
     }
     show_text(f, s);
-    return !ferror(stdout);
+    return !ferror(stdout) || fail_errno(&s->failed, errno, "standard output");
 }
 
 static enum cli_status ls_run(int argc, char **argv)
@@ -119,6 +120,10 @@ static enum cli_status ls_run(int argc, char **argv)
         return cli_fail_error(error);
     bool ok = inspect_list(t, &options, &list, on_file, cli_show_coverage, &s, &error);
     cli_progress_clear();
+    if (s.failed != NULL) { /* which ended the listing */
+        g_clear_error(&error);
+        return cli_fail_error(s.failed);
+    }
     if (!ok)
         return cli_target_fail(t, error);
     if (fflush(stdout) != 0)

@@ -23,7 +23,7 @@ const GOptionEntry cli_target_options[] = {
       "is read)",
       "SECONDS" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &memory,
-      "Ceiling of the inspector's memory (default: 1G)", "SIZE" },
+      "Ceiling of what the inspector allocates (default: 1G)", "SIZE" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "No progress on the terminal", NULL },
     { 0 },
 };

@@ -1,6 +1,7 @@
 /* The inspector's side: locks itself in, opens the disks, does what is asked, ends. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -170,6 +171,14 @@ static struct request *take_request(int *fds, size_t *fd_count, GError **error)
     return g_steal_pointer(&r);
 }
 
+/* The program may have ended before the sandbox bound this process's life to it. */
+static void end_if_alone(void)
+{
+    struct pollfd p = { .fd = CHANNEL_CONTROL_FD };
+    if (poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)) != 0)
+        _exit(EXIT_FAILURE);
+}
+
 void inspector_main(void)
 {
     int fds[CHANNEL_MAX_FDS];
@@ -189,6 +198,7 @@ void inspector_main(void)
         ok = tasks_prepare(r, &hasher, &error) && sandbox_enter(&limits, &error);
     }
     if (ok) {
+        end_if_alone();
         g_autoptr(GPtrArray) disks = open_disks(&files, r, fds);
         ok = run_task(r, &e, disks, hasher, &error);
     }

@@ -276,8 +276,13 @@ static int reap(struct launch *l, bool at_once)
     return status;
 }
 
-static bool fail_ended(int status, GError **error)
+static bool fail_ended(struct launch *l, int status, GError **error)
 {
+    /* Nobody has the other end any more. */
+    for (bool open = true; open;)
+        read_errors(l, &open);
+    if (strstr(l->said->str, "failed to allocate") != NULL) /* GLib's last words */
+        return fail_limit(error, "the inspector needed more memory than it may have (--memory)");
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return fail_limit(error, "the inspector used up its CPU time");
     if (WIFSIGNALED(status))
@@ -322,7 +327,7 @@ bool inspector_run(struct inspect_target *t, const struct request *request,
         ok = send_request(&l, t, request, error) && serve(&l, error);
         int status = reap(&l, !ok || l.ended || l.task_error != NULL);
         if (ok && !l.ended && l.task_error == NULL)
-            ok = fail_ended(status, error);
+            ok = fail_ended(&l, status, error);
         if (ok && l.task_error != NULL) {
             g_propagate_error(error, g_steal_pointer(&l.task_error));
             ok = false;

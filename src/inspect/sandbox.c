@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/autoclose.h"
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "inspect/channel.h"
@@ -47,10 +48,24 @@ static bool set_limit(int resource, uint64_t value, const char *name, GError **e
     return true;
 }
 
+/* Bytes of address space that the program and its libraries take. */
+static uint64_t taken_memory(void)
+{
+    g_autofree char *text = NULL;
+    char *end;
+    if (!g_file_get_contents("/proc/self/statm", &text, NULL, NULL))
+        return 0;
+    uint64_t pages = g_ascii_strtoull(text, &end, 10), bytes;
+    return checked_mul(pages, (uint64_t)sysconf(_SC_PAGESIZE), &bytes) ? bytes : 0;
+}
+
 static bool set_limits(const struct sandbox_limits *limits, GError **error)
 {
+    uint64_t memory;
+    if (!checked_add(limits->memory, taken_memory(), &memory))
+        memory = limits->memory;
     /* The sanitizer's shadow memory is terabytes of address space. */
-    if (!WITH_SANITIZER && !set_limit(RLIMIT_AS, limits->memory, "memory", error))
+    if (!WITH_SANITIZER && !set_limit(RLIMIT_AS, memory, "memory", error))
         return false;
     if (limits->cpu_seconds > 0 && !set_limit(RLIMIT_CPU, limits->cpu_seconds, "CPU time", error))
         return false;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 struct sandbox_limits {
-    uint64_t memory;      /* bytes of address space */
+    uint64_t memory;      /* bytes beyond what the program takes when it starts */
     unsigned cpu_seconds; /* 0: none */
 };
 
