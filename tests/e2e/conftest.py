@@ -3,6 +3,7 @@ import os
 import pathlib
 import random
 import subprocess
+import time
 
 import pytest
 
@@ -58,6 +59,32 @@ def patterns(tmp_path_factory):
         piece = noise.randbytes(701 + 100 * i) + bytes(900)
         (folder / str(i)).write_bytes(piece * 1200)
     return folder
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Starts NBD servers and returns once they listen; ends them after the test. PIDFILE in the
+    command is where a server says that it does."""
+    servers = []
+
+    def start(*command):
+        pid_file = tmp_path / f"server{len(servers)}.pid"
+        server = subprocess.Popen([str(c).replace("PIDFILE", str(pid_file)) for c in command],
+                                  stdin=subprocess.DEVNULL)
+        servers.append(server)
+        deadline = time.monotonic() + TIMEOUT
+        while not (pid_file.exists() and pid_file.read_text().strip()):
+            assert time.monotonic() < deadline
+            try:
+                raise AssertionError(f"{command} has ended with {server.wait(timeout=0.01)}")
+            except subprocess.TimeoutExpired:
+                pass  # not listening yet
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+        server.wait()
 
 
 def qemu_io(image, commands, image_format="qcow2"):

@@ -24,31 +24,6 @@ def disk(tmp_path_factory, patterns):
     return folder
 
 
-@pytest.fixture
-def serve(tmp_path):
-    """Starts servers and returns once they listen; ends them after the test."""
-    servers = []
-
-    def start(*command):
-        pid_file = tmp_path / f"server{len(servers)}.pid"
-        server = subprocess.Popen([str(c).replace("PIDFILE", str(pid_file)) for c in command],
-                                  stdin=subprocess.DEVNULL)
-        servers.append(server)
-        deadline = time.monotonic() + TIMEOUT
-        while not (pid_file.exists() and pid_file.read_text().strip()):
-            assert time.monotonic() < deadline
-            try:
-                raise AssertionError(f"{command} has ended with {server.wait(timeout=0.01)}")
-            except subprocess.TimeoutExpired:
-                pass  # not listening yet
-        return server
-
-    yield start
-    for server in servers:
-        server.kill()
-        server.wait()
-
-
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
