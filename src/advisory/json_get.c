@@ -40,15 +40,23 @@ int64_t json_get_time(const json_t *object, const char *key)
     return feed_time(json_get_field(object, key));
 }
 
+/* Every CVE of the kernel begins so; the subject of the commit follows as a paragraph. */
+#define KERNEL_PHRASE "In the Linux kernel, the following vulnerability has been resolved:"
+
 const char *feed_title(GStringChunk *strings, const char *text)
 {
     if (text == NULL)
         return NULL;
+    bool kernel = g_str_has_prefix(text, KERNEL_PHRASE);
+    if (kernel)
+        text += strlen(KERNEL_PHRASE);
     char title[LIMIT_FEED_TITLE + 4];
     size_t n = 0;
     bool cut = false;
     for (const char *p = text; *p != '\0' && !cut; p++) {
         bool blank = g_ascii_isspace(*p) || g_ascii_iscntrl(*p);
+        if (kernel && n > 0 && p[0] == '\n' && p[1] == '\n')
+            break;
         if (blank && (n == 0 || title[n - 1] == ' '))
             continue;
         /* A sentence ends at a full stop behind a word, not behind an initial or "e.g.". */
