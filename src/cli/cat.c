@@ -3,7 +3,7 @@
 #include "cli/target.h"
 
 static char *volume, *system_name, *output;
-static gboolean disk;
+static gboolean disk, together;
 
 static const GOptionEntry entries[] = {
     { "disk", 0, 0, G_OPTION_ARG_NONE, &disk, "All bytes of the disk itself, without a PATH",
@@ -13,6 +13,8 @@ static const GOptionEntry entries[] = {
       "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
     { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
       "The root of this system, when there are several", "NAME" },
+    { "together", 0, 0, G_OPTION_ARG_NONE, &together,
+      "All arguments but the last are disks of one machine", NULL },
     { 0 },
 };
 
@@ -22,13 +24,16 @@ static enum cli_status cat_run(int argc, char **argv)
     struct inspect_options options;
     struct cli_output out;
     bool incomplete = false;
-    if (argc != (disk ? 1 : 2))
+    if (disk ? argc != 1 : argc < 2 || (argc > 2 && !together))
         return cli_fail(disk ? "cat: --disk takes a target and no path"
                              : "cat: give a target and a path (see 'assay cat --help')");
     if (!cli_target_settings(&options, 0))
         return CLI_ERROR;
-    const struct inspect_place place = { .volume = volume, .system = system_name, .path = argv[1] };
-    g_autoptr(inspect_target) t = cli_target_open(argv, 1, &options, &error);
+    const struct inspect_place place = { .volume = volume,
+                                         .system = system_name,
+                                         .path = argv[argc - 1] };
+    g_autoptr(inspect_target) t =
+        cli_target_open(argv, disk ? 1 : (size_t)argc - 1, &options, &error);
     if (t == NULL || !cli_output_open(&out, output, &error))
         return cli_fail_error(error);
     bool ok = inspect_copy(t, &options, disk ? NULL : &place, out.file, cli_show_coverage,

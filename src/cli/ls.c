@@ -8,7 +8,7 @@
 #include "frame/record_json.h"
 
 static char *format, *volume, *system_name;
-static gboolean long_form, recursive, hash;
+static gboolean long_form, recursive, hash, together;
 
 static const GOptionEntry entries[] = {
     { "long", 'l', 0, G_OPTION_ARG_NONE, &long_form, "Mode, owner, size and time as well", NULL },
@@ -20,6 +20,8 @@ static const GOptionEntry entries[] = {
       "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
     { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
       "The root of this system, when there are several", "NAME" },
+    { "together", 0, 0, G_OPTION_ARG_NONE, &together,
+      "All arguments but the last are disks of one machine", NULL },
     { 0 },
 };
 
@@ -104,18 +106,18 @@ static enum cli_status ls_run(int argc, char **argv)
     GError *error = NULL;
     struct inspect_options options;
     struct showing s = { .json = g_strcmp0(format, "json") == 0, .whole_paths = recursive };
-    if (argc != 2)
+    if (argc < 2 || (argc > 2 && !together))
         return cli_fail("ls: give a target and a path (see 'assay ls --help')");
     if (format != NULL && !s.json && !g_str_equal(format, "text"))
         return cli_fail("ls: unknown format '%s': text or json", format);
     if (!cli_target_settings(&options, recursive || hash ? 0 : 300))
         return CLI_ERROR;
     const struct inspect_list_options list = {
-        .place = { .volume = volume, .system = system_name, .path = argv[1] },
+        .place = { .volume = volume, .system = system_name, .path = argv[argc - 1] },
         .recursive = recursive,
         .hash = hash,
     };
-    g_autoptr(inspect_target) t = cli_target_open(argv, 1, &options, &error);
+    g_autoptr(inspect_target) t = cli_target_open(argv, (size_t)argc - 1, &options, &error);
     if (t == NULL)
         return cli_fail_error(error);
     bool ok = inspect_list(t, &options, &list, on_file, cli_show_coverage, &s, &error);
