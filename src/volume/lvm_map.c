@@ -340,21 +340,33 @@ struct block *lvm_lv_map(struct lvm_vg *vg, struct lvm_lv *lv, GError **error)
     return map_lv(vg, lv, 0, error);
 }
 
+/* The only area of a linear segment, if that is a physical volume. */
+static const struct lvm_pv *segment_place(const struct lvm_vg *vg, const struct lvm_item *segment,
+                                          uint64_t *extent)
+{
+    const struct lvm_item *stripes = lvm_item_get(segment, "stripes", LVM_ARRAY);
+    const struct lvm_item *name = stripes != NULL ? stripes->first : NULL;
+    const struct lvm_item *first = name != NULL ? name->next : NULL;
+    if (first == NULL || first->next != NULL || name->kind != LVM_STRING ||
+        first->kind != LVM_NUMBER || first->number < 0)
+        return NULL;
+    *extent = (uint64_t)first->number;
+    return g_hash_table_lookup(vg->pv_names, name->text);
+}
+
 const struct lvm_pv *lvm_lv_place(const struct lvm_vg *vg, const struct lvm_lv *lv, uint64_t *off)
 {
-    const struct lvm_item *segment = lvm_item_get(lv->item, "segment1", LVM_SECTION);
-    const struct lvm_item *stripes =
-        segment != NULL ? lvm_item_get(segment, "stripes", LVM_ARRAY) : NULL;
-    uint64_t segments;
-    if (stripes == NULL || !lvm_item_number(lv->item, "segment_count", &segments) || segments != 1)
-        return NULL;
-    const struct lvm_item *name = stripes->first, *extent = name != NULL ? name->next : NULL;
-    if (extent == NULL || extent->next != NULL || name->kind != LVM_STRING ||
-        extent->kind != LVM_NUMBER || extent->number < 0)
-        return NULL;
-    const struct lvm_pv *pv = g_hash_table_lookup(vg->pv_names, name->text);
-    if (pv == NULL || !checked_mul((uint64_t)extent->number, vg->extent_size, off) ||
-        !checked_add(*off, pv->start, off))
-        return NULL;
+    uint64_t extents, extent = 0;
+    g_autoptr(GPtrArray) segments = lvm_lv_segments(vg, lv, &extents, NULL);
+    const struct lvm_pv *pv = NULL;
+    for (unsigned i = 0; segments != NULL && i < segments->len; i++) {
+        const struct lvm_pv *here = segment_place(vg, g_ptr_array_index(segments, i), &extent);
+        if (here == NULL || (i > 0 && here != pv))
+            return NULL;
+        if (i == 0 &&
+            (!checked_mul(extent, vg->extent_size, off) || !checked_add(*off, here->start, off)))
+            return NULL;
+        pv = here;
+    }
     return pv;
 }

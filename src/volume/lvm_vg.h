@@ -46,7 +46,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(lvm_vg, lvm_vg_free)
  * NULL: a physical volume is missing (NOT_FOUND), its kind is not read (UNSUPPORTED), or the
  * metadata contradicts itself. */
 struct block *lvm_lv_map(struct lvm_vg *vg, struct lvm_lv *lv, GError **error);
-/* The physical volume that holds all of it in one run, and where; NULL if there is none. */
+/* The physical volume that holds all of a linear volume, and the byte where its first segment
+ * begins; NULL if there is none. */
 const struct lvm_pv *lvm_lv_place(const struct lvm_vg *vg, const struct lvm_lv *lv, uint64_t *off);
 
 /* --- between lvm_vg.c and lvm_map.c --- */

@@ -119,9 +119,15 @@ static void test_linear(void)
                     "type = \"striped\" stripe_count = 1 stripes = [\"pv0\", 5] }",
                     2);
     g_autofree char *w = volume_text("w", ONE_EXTENT_OF("pv1", "4"), 1);
-    g_autofree char *both = g_strconcat(v, w, NULL);
-    g_autoptr(volume_set) set = scan_group(both);
-    g_assert_cmpuint(set->volumes->len, ==, 4);
+    g_autofree char *x = volume_text("x",
+                                     "segment1 { start_extent = 0 extent_count = 1\n"
+                                     "type = \"striped\" stripe_count = 1 stripes = [\"pv0\", 9] }"
+                                     "segment2 { start_extent = 1 extent_count = 1\n"
+                                     "type = \"striped\" stripe_count = 1 stripes = [\"pv0\", 1] }",
+                                     2);
+    g_autofree char *all = g_strconcat(v, w, x, NULL);
+    g_autoptr(volume_set) set = scan_group(all);
+    g_assert_cmpuint(set->volumes->len, ==, 5);
     g_assert_cmpstr(get_volume(set, "disk0")->content, ==, "lvm2-pv");
     const struct volume *lv = get_volume(set, "vg0/v");
     assert_no_fault(lv);
@@ -135,6 +141,8 @@ static void test_linear(void)
     const struct volume *single = get_volume(set, "vg0/w");
     assert_place(single, 5 * EXTENT, EXTENT);
     g_assert_true(single->parent == get_volume(set, "disk1"));
+    g_assert_true(get_volume(set, "vg0/x")->parent == get_volume(set, "disk0"));
+    assert_place(get_volume(set, "vg0/x"), 10 * EXTENT, 2 * EXTENT);
 }
 
 static void test_striped(void)
