@@ -11,6 +11,7 @@
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
 #define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */
+#define LIMIT_VOLUME_DEPTH       16           /* volumes in volumes: a disk is 0, its partitions are 1 */
 #define LIMIT_LVM_METADATA       (16u << 20)  /* one copy of LVM text metadata */
 #define LIMIT_LVM_AREAS          8            /* metadata areas of one physical volume; lvm2 makes 2 */
 #define LIMIT_LVM_ITEMS          (128u << 20) /* memory for one copy of it, parsed */

@@ -129,6 +129,11 @@ static bool add_volume(struct volume_set *set, struct lvm_vg *vg, struct lvm_lv 
     struct volume *v = volume_set_add(set, VOLUME_LOGICAL, parent, name, error);
     if (v == NULL)
         return false;
+    for (unsigned i = 0; i < vg->pvs->len; i++) {
+        const struct lvm_pv *pv = g_ptr_array_index(vg->pvs, i);
+        if (pv->block != NULL)
+            volume_set_lies_on(v, pv->user);
+    }
     v->offset = parent != NULL ? off : 0;
     v->size = lv->size;
     v->uuid = g_strdup(lvm_item_text(lv->item, "id"));

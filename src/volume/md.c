@@ -203,6 +203,8 @@ static bool add_array(struct volume_set *set, struct array *a, GError **error)
     struct volume *v = volume_set_add(set, VOLUME_ARRAY, only, a->name, error);
     if (v == NULL)
         return false;
+    for (unsigned i = 0; i < a->members->len; i++)
+        volume_set_lies_on(v, g_ptr_array_index(a->members, i));
     v->offset = alone ? a->newest->data_off : 0;
     v->size = array_size(a->newest);
     v->uuid = uuid_text(a->newest->uuid);

@@ -53,9 +53,16 @@ struct volume *volume_set_add(struct volume_set *set, enum volume_kind kind, str
     struct volume *v = g_new0(struct volume, 1);
     v->kind = kind;
     v->parent = parent;
+    if (parent != NULL)
+        volume_set_lies_on(v, parent);
     v->name = g_strdup(name);
     g_ptr_array_add(set->volumes, v);
     return v;
+}
+
+void volume_set_lies_on(struct volume *v, const struct volume *member)
+{
+    v->depth = MAX(v->depth, member->depth + 1);
 }
 
 struct volume *volume_set_add_disk(struct volume_set *set, struct block *b)
@@ -79,6 +86,18 @@ void volume_set_fault(struct volume *v, GError *error)
     g_error_free(error);
 }
 
+/* Every level makes reading slower: tables in tables must come to an end. */
+static bool is_too_deep(struct volume *v)
+{
+    GError *error = NULL;
+    if (v->depth < LIMIT_VOLUME_DEPTH)
+        return false;
+    fail_limit(&error, "%s: lies in more than %d volumes, and is not looked into", v->name,
+               LIMIT_VOLUME_DEPTH - 1);
+    volume_set_fault(v, error);
+    return true;
+}
+
 /* Offers every volume whose content is not known once to every splitting driver; volumes that
  * appear are offered too. */
 static bool split_from(struct volume_set *set, unsigned *next, GError **error)
@@ -86,7 +105,7 @@ static bool split_from(struct volume_set *set, unsigned *next, GError **error)
     for (; *next < set->volumes->len; (*next)++) {
         struct volume *v = g_ptr_array_index(set->volumes, *next);
         bool claimed = false;
-        if (v->block == NULL || v->content != NULL)
+        if (v->block == NULL || v->content != NULL || is_too_deep(v))
             continue;
         for (const struct volume_driver *const *d = volume_drivers; *d != NULL && !claimed; d++) {
             if ((*d)->split != NULL && !(*d)->split(set, v, &claimed, error))

@@ -22,6 +22,7 @@ struct volume {
     struct block *block;  /* owned reference; NULL when it cannot be read (see fault) */
     struct volume *parent; /* what it is a part of; NULL for disks, and for LVs and arrays over
                               several volumes */
+    unsigned depth;       /* volumes below it; LIMIT_VOLUME_DEPTH is not split any further */
     uint64_t offset;      /* in the parent, bytes; 0 without one */
     uint64_t size;        /* bytes, as the table says, also when block is NULL */
     unsigned number;      /* partition number as the kernel counts; 0 for others */
@@ -56,6 +57,8 @@ bool volume_set_scan(struct volume_set *set, GError **error);
  * NULL with ASSAY_ERROR_LIMIT when there are too many. */
 struct volume *volume_set_add(struct volume_set *set, enum volume_kind kind,
                               struct volume *parent, const char *name, GError **error);
+/* v lies on this volume too: for what has no single parent. */
+void volume_set_lies_on(struct volume *v, const struct volume *member);
 /* Records a fault (the first one stays); takes the error. */
 void volume_set_fault(struct volume *v, GError *error);
 

@@ -236,6 +236,20 @@ static void test_explosion(void)
     disk_clear(&d);
 }
 
+/* Each table holds one partition with the next table. */
+static void test_depth(void)
+{
+    struct disk d = disk_new(SIZE);
+    for (uint32_t s = 0; s < 100; s++)
+        put_entry(&d, s * 512, 0, 0x83, 1, 1000 - s);
+    g_autoptr(volume_set) set = disk_scan(&d);
+    g_assert_cmpuint(set->volumes->len, ==, 1 + LIMIT_VOLUME_DEPTH);
+    const struct volume *last = g_ptr_array_index(set->volumes, LIMIT_VOLUME_DEPTH);
+    assert_fault(last, ASSAY_ERROR_LIMIT, "lies in more than 15 volumes");
+    g_assert_nonnull(last->block);
+    disk_clear(&d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -252,5 +266,6 @@ int main(int argc, char **argv)
     g_test_add_func("/mbr/a partition at sector 0 is not split again", test_part_at_zero);
     g_test_add_func("/mbr/a protective MBR without GPT is a fault", test_protective);
     g_test_add_func("/mbr/tables in tables come to an end", test_explosion);
+    g_test_add_func("/mbr/tables in tables have a greatest depth", test_depth);
     return g_test_run();
 }
