@@ -9,7 +9,7 @@
 #include "frame/field.h"
 #include "frame/files.h"
 
-static int64_t time_of_making(void)
+int64_t frame_now(void)
 {
     const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
     int64_t seconds;
@@ -35,7 +35,7 @@ struct frame *frame_new(const char *target)
     f->arena = arena_new(LIMIT_FRAME_MEMORY);
     f->target = g_strdup(target);
     f->version = g_strdup(ASSAY_VERSION);
-    f->created = time_of_making();
+    f->created = frame_now();
     f->volumes = g_ptr_array_new();
     f->coverage = g_ptr_array_new();
     f->systems = g_ptr_array_new_with_free_func(system_free);

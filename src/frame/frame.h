@@ -200,7 +200,11 @@ struct frame {
     GPtrArray *systems;  /* struct frame_system */
 };
 
-/* created: SOURCE_DATE_EPOCH when set, else now. */
+/* What frames and reports take for the time: SOURCE_DATE_EPOCH when set, else the clock. Unix
+ * seconds. */
+int64_t frame_now(void);
+
+/* created: frame_now(). */
 struct frame *frame_new(const char *target);
 void frame_free(struct frame *f);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(frame, frame_free)

@@ -12,7 +12,7 @@ struct report *report_new(struct frame *f)
     r->coverage = g_ptr_array_new();
     for (guint i = 0; i < f->coverage->len; i++)
         g_ptr_array_add(r->coverage, g_ptr_array_index(f->coverage, i));
-    r->now = f->created;
+    r->now = frame_now();
     return r;
 }
 

@@ -39,7 +39,8 @@ struct report_format {
 extern const struct report_format *const report_formats[];
 const struct report_format *report_format_find(const char *name);
 
-/* Takes the frame. Coverage begins as the frame's, now as the time it was made. */
+/* Takes the frame. Coverage begins as the frame's. now is frame_now(), not when the frame was made:
+ * a stored one is judged by what holds today. */
 struct report *report_new(struct frame *f);
 void report_free(struct report *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(report, report_free)

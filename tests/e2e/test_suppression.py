@@ -14,10 +14,14 @@ from conftest import run
 SAMPLES = pathlib.Path(os.environ.get("ASSAY_FEEDS", "/nonexistent")) / "samples"
 
 
+NOW = "1795219200"  # 2026-11-21T00:00:00Z
+
+
 def frame(path, system, packages):
+    """One that was made long ago."""
     path.write_text(json.dumps({
         "schema": "assay.frame/1", "assay": "0", "target": "web.qcow2",
-        "created": "2026-11-21T00:00:00Z", "state": "read", "coverage": [], "volumes": [],
+        "created": "2020-01-01T00:00:00Z", "state": "read", "coverage": [], "volumes": [],
         "systems": [{"os": {"root": "disk0p1", **system}, "packages": packages}]}))
     return path
 
@@ -45,12 +49,13 @@ class Scan:
         assay.output("db", "import", "--db", self.database, feed)
 
     def run(self, *options):
-        return self.assay("scan", "--db", self.database, *options, self.frame, cwd=self.folder)
+        return self.assay("scan", "--db", self.database, *options, self.frame, cwd=self.folder,
+                          env={**os.environ, "SOURCE_DATE_EPOCH": NOW})
 
     def report(self, *options, status=None):
         """What is said about the target."""
         done = self.run("--format", "json", "--show-suppressed", *options)
-        assert done.returncode in ((0, 1) if status is None else (status,)), done.stderr.decode()
+        assert status in (None, done.returncode) and done.returncode != 2, done.stderr.decode()
         (target,) = json.loads(done.stdout)["targets"]
         return target
 
@@ -131,6 +136,12 @@ def test_a_rule_past_its_day_is_named_and_hides_nothing(scan, tmp_path):
                 (f"{rules} line 1", "skipped", "expired on 2026-11-20: ignores nothing any more")]
     table = scan.run("--ignore-file", rules)
     assert b"expired on 2026-11-20" in table.stdout and table.returncode == 1
+
+
+def test_an_old_frame_is_judged_by_today(scan):
+    scan.frame = frame(scan.folder / "old.json", {**DEBIAN, "version_id": "10"}, [])
+    (support,) = [c for c in scan.report(status=3)["coverage"] if "support" in c["object"]]
+    assert support["reason"].startswith("Debian 10 is past its end of life (2022-09-10)")
 
 
 @pytest.mark.parametrize("option,text,message", [

@@ -262,6 +262,7 @@ static inline struct report *sample_report(void)
     size_t count;
     const struct sample_finding *list = sample_findings(&count);
     struct report *r = report_new(sample_frame());
+    r->now = r->frame->created;
     const struct frame_system *s = g_ptr_array_index(r->frame->systems, 0);
     const GPtrArray *packages = s->records[FRAME_PACKAGE];
     for (guint i = 0; i < packages->len; i++) {
