@@ -123,11 +123,11 @@ def owners(root):
         os.chmod(path, mode)
 
 
-def specials(root):
+def specials(root, largest_major):
     folder = os.path.join(root, b"specials")
     os.mkdir(folder)
     for name, major, minor in ((b"null", 1, 3), (b"minor", 8, 300), (b"large", 300, 70000),
-                               (b"largest", 4095, (1 << 18) - 1)):
+                               (b"largest", largest_major, (1 << 18) - 1)):
         for kind, suffix in ((stat.S_IFCHR, b"-char"), (stat.S_IFBLK, b"-block")):
             os.mknod(os.path.join(folder, name + suffix), kind | 0o660, os.makedev(major, minor))
     os.mkfifo(os.path.join(folder, b"fifo"))
@@ -188,7 +188,7 @@ def extended_attributes(root, rng, room):
 
 
 def torture(folder, scale=20000, extent_count=4000, longest_link=1023, earliest=-(1 << 31),
-            latest=8600000000, xattr_room=3000, seed=1):
+            latest=8600000000, xattr_room=3000, largest_major=4095, seed=1):
     """Fills folder. scale: entries of the largest directory before a third of them is deleted;
     extent_count: of one file; the others are what the filesystem can hold."""
     if os.geteuid() != 0:
@@ -201,6 +201,6 @@ def torture(folder, scale=20000, extent_count=4000, longest_link=1023, earliest=
     extents(root, rng, extent_count)
     links(root, rng, longest_link)
     owners(root)
-    specials(root)
+    specials(root, largest_major)
     extended_attributes(root, rng, xattr_room)
     dates(root, earliest, latest)
