@@ -168,7 +168,8 @@ static bool read_super(struct journal *j, GError **error)
         return fail_corrupt(error, "blocks of %u bytes", be32(j->bytes, S_BLOCK_SIZE));
     if (blocks > j->file->size / j->block_size || j->fast_blocks >= blocks)
         return fail_corrupt(error, "%u blocks, which do not fit", blocks);
-    j->end = j->fast_first = blocks - j->fast_blocks;
+    j->end = blocks - j->fast_blocks;
+    j->fast_first = j->end + 1; /* as Linux has it: the block between them is not used */
     if (j->first == 0 || j->first >= j->end ||
         (j->start != 0 && (j->start < j->first || j->start >= j->end)))
         return fail_corrupt(error, "its log begins at %u, from %u to %u", j->start, j->first,
@@ -470,7 +471,7 @@ static bool has_fast_commits(struct journal *j)
     const struct cursor c = cursor_of(j->bytes, j->block_size);
     uint16_t tag = 0;
     uint32_t id = 0;
-    return j->fast_blocks > 0 && read_block(j, j->fast_first, NULL) && rd_le16_at(&c, 0, &tag) &&
+    return j->fast_blocks > 1 && read_block(j, j->fast_first, NULL) && rd_le16_at(&c, 0, &tag) &&
            rd_le32_at(&c, FAST_ID, &id) && tag == FAST_TAG_HEAD && id == j->behind;
 }
 

@@ -366,7 +366,7 @@ static void test_fast_commits_are_said(void)
         struct log l = log_new(&im, FAST, 1);
         log_put(&l, AT_FREE, text_block("new 12"), 0);
         log_commit(&l);
-        uint8_t *p = log_block(&l, JOURNAL_BLOCKS - 8);
+        uint8_t *p = log_block(&l, JOURNAL_BLOCKS - 8 + 1);
         put_le(p, 9, 2);
         put_le(p + 2, 8, 2);
         put_le(p + 8, cases[i].id, 4);
