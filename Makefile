@@ -1,7 +1,10 @@
 # Thin front to Meson. `make help` lists the targets.
 BUILD ?= build
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?=
+CHECK ?=
 
-.PHONY: all deps demo check install clean help
+.PHONY: all deps demo check fuzz install clean help
 
 all: deps
 	@test -d $(BUILD) || meson setup $(BUILD)
@@ -14,7 +17,10 @@ demo: all
 	@tools/demo
 
 check: all
-	@tools/check
+	@tools/check $(CHECK)
+
+fuzz: deps
+	@tools/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 install: all
 	@meson install -C $(BUILD)
@@ -25,6 +31,8 @@ clean:
 help:
 	@echo "make          build build/assay (installs missing packages first)"
 	@echo "make demo     scan a disk image made from Debian packages (root)"
-	@echo "make check    all tests"
+	@echo "make check    all tests; CHECK=\"unit tests/e2e/test_db.py\" for some (tools/check)"
+	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=600; FUZZ_TARGETS=\"xfs btrfs\" for some"
 	@echo "make install  install"
 	@echo "make clean    remove the build folders"
+	@echo "make deps     only install missing packages"

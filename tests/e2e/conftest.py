@@ -21,15 +21,32 @@ def run(*command, **options):
 
 
 class Assay:
-    """The program under test."""
+    """The program under test, and a twin of it (built with sanitizers) where there is one: what
+    only looks is asked of both, and they have to answer the same."""
 
-    def __init__(self, path):
+    WRITES = [("db", "import"), ("db", "update")]
+
+    def __init__(self, path, twin=None):
         self.path = str(path)
+        self.twin = twin
 
     def __call__(self, *arguments, **options):
-        return subprocess.run([self.path, *map(str, arguments)], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                              timeout=TIMEOUT, **options)
+        words = tuple(map(str, arguments))
+        if not self.twin or words[:2] in self.WRITES:
+            return self.run(self.path, words, options)
+        # Frames carry the time, which must not pass between the two.
+        options["env"] = {"SOURCE_DATE_EPOCH": str(int(time.time())),
+                          **(options.get("env") or os.environ)}
+        done = self.run(self.path, words, options)
+        same = self.run(self.twin, words, options)
+        assert same.stderr == done.stderr
+        assert (same.returncode, same.stdout) == (done.returncode, done.stdout)
+        return done
+
+    @staticmethod
+    def run(path, words, options):
+        return subprocess.run([path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, timeout=TIMEOUT, **options)
 
     def output(self, *arguments, **options):
         done = self(*arguments, **options)
@@ -47,7 +64,8 @@ class Assay:
 
 @pytest.fixture(scope="session")
 def assay():
-    return Assay(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"))
+    return Assay(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"),
+                 os.environ.get("ASSAY_TWIN"))
 
 
 @pytest.fixture(scope="session")
