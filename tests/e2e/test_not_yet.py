@@ -7,7 +7,7 @@ from conftest import run
 
 MAKERS = {
     "vfat": [("mkfs.vfat", "-F", bits) for bits in ("12", "16", "32")] + [("mkfs.vfat", "-S", "4096")],
-    "exfat": [("mkfs.exfat", "-q")],
+    "exfat": [("mkfs.exfat",)],
     "ntfs": [("mkntfs", "-q", "-F", "-Q"), ("mkntfs", "-q", "-F", "-Q", "-c", "65536")],
     "f2fs": [("mkfs.f2fs", "-q", "-f")],
     "jbd": [("mke2fs", "-q", "-F", "-O", "journal_dev"),
