@@ -26,11 +26,14 @@ static char *decode_lower(struct arena *a, const char *text, size_t len)
 /* "key=value&key=value" */
 static bool parse_qualifiers(struct arena *a, const char *text, const char *end, struct purl *out)
 {
-    struct purl_qualifier *list = arena_alloc(a, LIMIT_PURL_QUALIFIERS * sizeof *list);
+    unsigned most = 1;
+    for (const char *p = text; p < end && most < LIMIT_PURL_QUALIFIERS; p++)
+        most += *p == '&';
+    struct purl_qualifier *list = arena_alloc(a, most * sizeof *list);
     if (list == NULL)
         return false;
     out->qualifiers = list;
-    while (text < end && out->qualifier_count < LIMIT_PURL_QUALIFIERS) {
+    while (text < end && out->qualifier_count < most) {
         const char *stop = memchr(text, '&', (size_t)(end - text));
         stop = stop != NULL ? stop : end;
         const char *is = memchr(text, '=', (size_t)(stop - text));

@@ -186,13 +186,16 @@ struct reason_group {
     const struct product *products;
 };
 
-static struct reason_group *group_of(GArray *groups, const char *reason)
+/* by_reason: reason -> place in groups, plus one. Reasons are interned. */
+static struct reason_group *group_of(GArray *groups, GHashTable *by_reason, const char *reason)
 {
-    for (guint i = 0; i < groups->len; i++)
-        if (g_array_index(groups, struct reason_group, i).reason == reason)
-            return &g_array_index(groups, struct reason_group, i);
-    g_array_append_vals(groups, &(struct reason_group){ .reason = reason }, 1);
-    return &g_array_index(groups, struct reason_group, groups->len - 1);
+    guint place = GPOINTER_TO_UINT(g_hash_table_lookup(by_reason, reason));
+    if (place == 0) {
+        g_array_append_vals(groups, &(struct reason_group){ .reason = reason }, 1);
+        place = groups->len;
+        (void)g_hash_table_insert(by_reason, (gpointer)reason, GUINT_TO_POINTER(place));
+    }
+    return &g_array_index(groups, struct reason_group, place - 1);
 }
 
 static const char *reason_of(const struct csaf *c, enum suppression_effect effect,
@@ -212,11 +215,13 @@ static bool add_status(const struct csaf *c, enum suppression_effect effect, con
     size_t i;
     json_t *id;
     g_autoptr(GArray) groups = g_array_new(FALSE, FALSE, sizeof(struct reason_group));
+    g_autoptr(GHashTable) by_reason = g_hash_table_new(NULL, NULL);
     json_array_foreach(ids, i, id) {
         if (!json_is_string(id))
             continue;
         const char *product = json_string_value(id);
-        struct reason_group *group = group_of(groups, reason_of(c, effect, reasons, product));
+        struct reason_group *group =
+            group_of(groups, by_reason, reason_of(c, effect, reasons, product));
         if (!add_product(c, product, &group->products, error))
             return false;
     }
