@@ -4,7 +4,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_TARGETS ?=
 CHECK ?=
 
-.PHONY: all deps demo check fuzz install clean help
+.PHONY: all deps demo check bench fuzz install clean help
 
 all: deps
 	@test -d $(BUILD) || meson setup $(BUILD)
@@ -22,6 +22,9 @@ check: all
 fuzz: deps
 	@tools/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+bench: all
+	@/usr/bin/python3 bench/bench.py
+
 install: all
 	@meson install -C $(BUILD)
 
@@ -33,6 +36,7 @@ help:
 	@echo "make demo     scan a disk image made from Debian packages (root)"
 	@echo "make check    all tests; CHECK=\"unit tests/e2e/test_db.py\" for some (tools/check)"
 	@echo "make fuzz     every fuzz target for FUZZ_SECONDS=600; FUZZ_TARGETS=\"xfs btrfs\" for some"
+	@echo "make bench    measure, beside other tools (root; makes its disks first)"
 	@echo "make install  install"
 	@echo "make clean    remove the build folders"
 	@echo "make deps     only install missing packages"

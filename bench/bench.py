@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Used by `make bench`: measures assay beside other ways to the same facts, and prints a table.
+
+Nothing is asserted: the numbers depend on the machine and on what else it does. The disks are kept
+in build/bench. usage: bench.py [scan|files|walk|database]..."""
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+import images
+from measure import best, drop_caches, measure
+
+TOP = images.TOP
+ASSAY = os.environ.get("ASSAY") or TOP / "build" / "assay"
+FEEDS = pathlib.Path(os.environ.get("ASSAY_FEEDS") or TOP / ".." / "shared" / "feeds")
+DATABASE = images.FOLDER / "advisories.db"
+STATUS = "/var/lib/dpkg/status"
+# No KVM everywhere, and never required: libguestfs runs its appliance under emulation.
+GUESTFS = dict(os.environ, LIBGUESTFS_BACKEND="direct", LIBGUESTFS_BACKEND_SETTINGS="force_tcg")
+MIB = 1 << 20
+
+
+def heading(text):
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+def row(what, taken, *notes):
+    memory = f"{taken.memory / MIB:8.0f} MiB" if taken.memory else " " * 12
+    print(f"{what:<46} {taken.seconds:9.3f} s {memory}  {'  '.join(notes)}", flush=True)
+    if taken.status not in (0, 1, 3):
+        last = taken.error.strip().splitlines()[-1:] or ["no message"]
+        print(f"    status {taken.status}: {last[0]}", flush=True)
+
+
+def skip(what, why):
+    print(f"{what:<46}   skipped: {why}", flush=True)
+
+
+def from_disk(taken):
+    return f"{taken.disk / MIB:.1f} MiB from disk"
+
+
+def feeds():
+    """Of those that a Debian node is judged by, and the large ones of others."""
+    return [path for folder in ("debian", "ubuntu", "alpine", "rpm")
+            for path in sorted((FEEDS / folder).glob("*.zst"))]
+
+
+def import_feeds():
+    DATABASE.unlink(missing_ok=True)
+    return measure(ASSAY, "db", "import", "--db", DATABASE, *feeds())
+
+
+def database():
+    """The database, made if it is not there. None without feeds."""
+    if not DATABASE.exists() and feeds():
+        images.FOLDER.mkdir(parents=True, exist_ok=True)
+        import_feeds()
+    return DATABASE if DATABASE.exists() else None
+
+
+def count_packages(frame):
+    return sum(len(system["packages"]) for system in frame["systems"])
+
+
+def scan_command():
+    if database() is not None:
+        return [ASSAY, "scan", "--db", DATABASE, "--fail-on", "none", images.debian()]
+    return [ASSAY, "frame", images.debian()]
+
+
+def bench_scan():
+    heading("Packages and vulnerabilities of a 4 GiB qcow2 with a full Debian system")
+    command = scan_command()
+    if database() is None:
+        skip("advisories", f"no feeds in {FEEDS}; packages only")
+    warm = best(5, *command)
+    row(f"assay {command[1]}, warm", warm)
+    if drop_caches():
+        cold = measure(*command)
+        row(f"assay {command[1]}, cold", cold, from_disk(cold))
+    else:
+        skip("cold", "this user may not drop caches")
+    packages = json.loads(measure(ASSAY, "frame", images.debian()).output)
+    print(f"    {count_packages(packages)} packages", flush=True)
+    peer_convert(warm)
+    peer_libguestfs(warm)
+
+
+def peer_convert(warm):
+    raw = images.FOLDER / "converted.raw"
+    begun = [measure("qemu-img", "convert", "-O", "raw", images.debian(), raw),
+             measure("debugfs", "-R", f"cat {STATUS}", f"{raw}?offset={images.START}")]
+    raw.unlink(missing_ok=True)
+    total = begun[0]._replace(seconds=sum(t.seconds for t in begun),
+                              memory=max(t.memory for t in begun))
+    row("qemu-img convert + debugfs cat status", total,
+        f"{total.seconds / warm.seconds:.0f} times as long, reads no advisory")
+
+
+def peer_libguestfs(warm):
+    commands = {
+        "guestfish cat status": ("guestfish", "--ro", "-a", images.debian(), "-i", "cat", STATUS),
+        "virt-inspector": ("virt-inspector", "-a", images.debian()),
+    }
+    for name, command in commands.items():
+        if shutil.which(command[0]) is None:
+            skip(name, f"{command[0]} is not installed")
+            continue
+        taken = measure(*command, env=GUESTFS, timeout=900)
+        if taken.status != 0:
+            skip(name, (taken.error.strip().splitlines() or ["it failed"])[-1])
+        else:
+            row(f"{name} (no KVM)", taken, f"{taken.seconds / warm.seconds:.0f} times as long")
+
+
+def bench_files():
+    heading("Every file of that system, hashed: SHA-1 and SHA-256")
+    taken = best(2, ASSAY, "frame", "--files", "-o", "/dev/null", images.debian())
+    hashed = best(2, ASSAY, "ls", "-R", "--hash", "--format", "json", "--volume", "disk0p1",
+                  images.debian(), "/")
+    files = [json.loads(line) for line in hashed.output.splitlines()]
+    size = sum(f["size"] for f in files if f["type"] == "file")
+    print(f"    {sum(f['type'] == 'file' for f in files)} files, {size / MIB:.0f} MiB", flush=True)
+    row("assay frame --files", taken, f"{size / MIB / taken.seconds:.0f} MiB/s")
+    raw, each = images.debian_raw(), max(1, (os.cpu_count() or 2) // 2)
+    with images.mounted(raw, "ro", f"offset={images.START}", "noload") as folder:
+        # Both at once, on all cores, as many files to a process as fit.
+        sums = "; ".join(f"find {folder} -type f -print0 | xargs -0 -P {each} {tool} >/dev/null &"
+                         for tool in ("sha1sum", "sha256sum")).replace("&;", "&")
+        plain = best(2, "sh", "-c", f"{sums} wait")
+        row("sha1sum and sha256sum, mounted", plain, f"{size / MIB / plain.seconds:.0f} MiB/s",
+            f"assay reaches {100 * plain.seconds / taken.seconds:.0f} %")
+        types = f"find {folder} -type f -print0 | xargs -0 -P {2 * each} file --mime-type >/dev/null"
+        typed = measure("sh", "-c", types)
+        both = plain._replace(seconds=plain.seconds + typed.seconds, memory=0)
+        row("and file --mime-type, as assay does too", both,
+            f"assay reaches {100 * both.seconds / taken.seconds:.0f} %")
+
+
+def bench_walk():
+    heading("A million files")
+    with open(os.devnull, "wb") as null:
+        for kind in ("ext4", "xfs"):
+            image = images.million(kind)
+            walk = (ASSAY, "ls", "-R", "--volume", "disk0", image, "/")
+            row(f"assay ls -R, {kind}, warm", best(2, *walk, stdout=null))
+            if drop_caches():
+                cold = measure(*walk, stdout=null)
+                row(f"assay ls -R, {kind}, cold", cold, from_disk(cold))
+            with images.mounted(image, "ro") as folder:
+                drop_caches()
+                row(f"find -ls, {kind}, mounted, cold", measure("find", folder, "-ls", stdout=null))
+            row(f"assay frame --files, {kind}",
+                measure(ASSAY, "frame", "--files", "-o", "/dev/null", image))
+
+
+def bench_database():
+    heading("Advisory database")
+    if not feeds():
+        skip("import", f"no feeds in {FEEDS}")
+        return
+    taken = import_feeds()
+    status = json.loads(measure(ASSAY, "db", "status", "--format", "json", "--db",
+                                DATABASE).output)
+    records = sum(feed.get("records", 0) for feed in status["feeds"])
+    size = sum(path.stat().st_size for path in feeds())
+    row("assay db import", taken, f"{records} records, {records / taken.seconds:.0f} a second",
+        f"{size / MIB:.0f} MiB packed, database {DATABASE.stat().st_size / MIB:.0f} MiB")
+    frame = images.FOLDER / "frame.json"
+    frame.write_bytes(measure(ASSAY, "frame", images.debian()).output)
+    packages = count_packages(json.loads(frame.read_bytes()))
+    matched = best(10, ASSAY, "scan", "--db", DATABASE, "--fail-on", "none", frame)
+    row(f"open and match {packages} packages of a frame", matched, "whole process, report included")
+
+
+BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
+           "database": bench_database}
+
+
+def main():
+    wanted = sys.argv[1:] or list(BENCHES)
+    for name in wanted:
+        if name not in BENCHES:
+            sys.exit(f"bench: no {name}; there are {', '.join(BENCHES)}")
+    if os.geteuid() != 0:
+        sys.exit("bench: only root can make and mount the disks")
+    for name in wanted:
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main()
