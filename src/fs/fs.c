@@ -8,25 +8,10 @@
 #include "fs/drivers.h"
 
 const struct tree_driver *const tree_drivers[] = {
-    &btrfs_driver,
-    &ext_driver,
-    &xfs_driver,
-    &vfat_driver,
-    &exfat_driver,
-    &ntfs_driver,
-    &squashfs_driver,
-    &iso9660_driver,
-    &udf_driver,
-    &erofs_driver,
-    &f2fs_driver,
-    &bcachefs_driver,
-    &jbd_driver,
-    &jfs_driver,
-    &reiserfs_driver,
-    &hfsplus_driver,
-    &apfs_driver,
-    &zfs_driver,
-    NULL,
+    &btrfs_driver,   &ext_driver,      &xfs_driver,     &vfat_driver, &exfat_driver,
+    &ntfs_driver,    &squashfs_driver, &iso9660_driver, &udf_driver,  &erofs_driver,
+    &f2fs_driver,    &bcachefs_driver, &jbd_driver,     &jfs_driver,  &reiserfs_driver,
+    &hfsplus_driver, &apfs_driver,     &zfs_driver,     NULL,
 };
 
 void *tree_alloc(size_t struct_size, const struct tree_driver *drv, struct block *b)
@@ -55,6 +40,16 @@ void tree_fault(struct tree *t, const char *format, ...)
         return;
     g_hash_table_add(t->told, text);
     g_ptr_array_add(t->faults, g_steal_pointer(&text));
+}
+
+/* Damage is told of the filesystem whatever the caller makes of the error: one that looks whether
+ * something exists takes it for a no. What is not there, or asked for wrongly, is no damage. Takes
+ * the error. */
+static void pass_error(struct tree *t, GError *failure, GError **error)
+{
+    if (failure->code != ASSAY_ERROR_NOT_FOUND && failure->code != ASSAY_ERROR_INVALID)
+        tree_fault(t, "%s", failure->message);
+    g_propagate_error(error, failure);
 }
 
 const struct tree_driver *tree_probe(struct block *b)
@@ -90,7 +85,11 @@ void tree_free(struct tree *t)
 
 bool tree_stat(struct tree *t, struct tree_node node, struct tree_stat *out, GError **error)
 {
-    return t->drv->stat(t, node, out, error);
+    GError *failure = NULL;
+    bool ok = t->drv->stat(t, node, out, &failure);
+    if (!ok)
+        pass_error(t, failure, error);
+    return ok;
 }
 
 bool tree_lookup(struct tree *t, struct tree_node dir, const char *name, size_t len,
@@ -98,7 +97,11 @@ bool tree_lookup(struct tree *t, struct tree_node dir, const char *name, size_t 
 {
     if (len == 0 || len > LIMIT_NAME)
         return fail(error, ASSAY_ERROR_NOT_FOUND, "%s: no such entry", t->block->name);
-    return t->drv->lookup(t, dir, name, len, out, error);
+    GError *failure = NULL;
+    bool ok = t->drv->lookup(t, dir, name, len, out, &failure);
+    if (!ok)
+        pass_error(t, failure, error);
+    return ok;
 }
 
 struct list_guard {
@@ -134,8 +137,11 @@ bool tree_list(struct tree *t, struct tree_node dir, tree_list_func func, void *
                GError **error)
 {
     struct list_guard guard = { .tree = t, .func = func, .user = user };
-    if (!t->drv->list(t, dir, list_guarded, &guard, error))
+    GError *failure = NULL;
+    if (!t->drv->list(t, dir, list_guarded, &guard, &failure)) {
+        pass_error(t, failure, error);
         return false;
+    }
     if (guard.over)
         return fail_limit(error, "%s: directory %" G_GUINT64_FORMAT " has more than %u entries",
                           t->block->name, dir.id, LIMIT_DIRECTORY_ENTRIES);
@@ -144,25 +150,40 @@ bool tree_list(struct tree *t, struct tree_node dir, tree_list_func func, void *
 
 char *tree_readlink(struct tree *t, struct tree_node node, GError **error)
 {
-    return t->drv->readlink(t, node, error);
+    GError *failure = NULL;
+    char *target = t->drv->readlink(t, node, &failure);
+    if (target == NULL)
+        pass_error(t, failure, error);
+    return target;
 }
 
 bool tree_xattrs(struct tree *t, struct tree_node node, tree_xattr_func func, void *user,
                  GError **error)
 {
-    return t->drv->xattrs == NULL || t->drv->xattrs(t, node, func, user, error);
+    GError *failure = NULL;
+    bool ok = t->drv->xattrs == NULL || t->drv->xattrs(t, node, func, user, &failure);
+    if (!ok)
+        pass_error(t, failure, error);
+    return ok;
 }
 
 bool tree_subvolumes(struct tree *t, tree_subvolume_func func, void *user, GError **error)
 {
-    return t->drv->subvolumes == NULL || t->drv->subvolumes(t, func, user, error);
+    GError *failure = NULL;
+    bool ok = t->drv->subvolumes == NULL || t->drv->subvolumes(t, func, user, &failure);
+    if (!ok)
+        pass_error(t, failure, error);
+    return ok;
 }
 
 struct tree_file *tree_file_open(struct tree *t, struct tree_node node, GError **error)
 {
-    struct tree_file *f = t->drv->file_open(t, node, error);
+    GError *failure = NULL;
+    struct tree_file *f = t->drv->file_open(t, node, &failure);
     if (f != NULL)
         f->tree = t;
+    else
+        pass_error(t, failure, error);
     return f;
 }
 
@@ -170,8 +191,11 @@ bool tree_file_read(struct tree_file *f, uint64_t off, void *buf, size_t len, si
                     GError **error)
 {
     size_t n = off < f->size ? (size_t)min_u64(len, f->size - off) : 0;
-    if (n > 0 && !f->tree->drv->file_read(f, off, buf, n, error))
+    GError *failure = NULL;
+    if (n > 0 && !f->tree->drv->file_read(f, off, buf, n, &failure)) {
+        pass_error(f->tree, failure, error);
         return false;
+    }
     *got = n;
     return true;
 }
@@ -180,8 +204,13 @@ bool tree_file_extent_at(struct tree_file *f, uint64_t off, struct block_extent 
                          GError **error)
 {
     g_assert(off < f->size);
-    if (f->tree->drv->file_extent_at != NULL)
-        return f->tree->drv->file_extent_at(f, off, out, error);
+    GError *failure = NULL;
+    if (f->tree->drv->file_extent_at != NULL) {
+        bool ok = f->tree->drv->file_extent_at(f, off, out, &failure);
+        if (!ok)
+            pass_error(f->tree, failure, error);
+        return ok;
+    }
     *out = (struct block_extent){ .len = f->size - off, .zero = false };
     return true;
 }
@@ -196,7 +225,9 @@ GBytes *tree_file_read_all(struct tree_file *f, uint64_t max, GError **error)
 {
     size_t got = 0;
     if (f->size > max) {
-        fail_limit(error, "file of %" G_GUINT64_FORMAT " bytes is larger than the limit of %" G_GUINT64_FORMAT,
+        fail_limit(error,
+                   "file of %" G_GUINT64_FORMAT
+                   " bytes is larger than the limit of %" G_GUINT64_FORMAT,
                    f->size, max);
         return NULL;
     }

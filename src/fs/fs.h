@@ -138,7 +138,8 @@ struct tree *tree_open(struct block *b, const struct tree_driver *drv, GError **
 void tree_free(struct tree *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(tree, tree_free)
 
-/* Thin wrappers, with the checks that every driver would need. */
+/* Thin wrappers, with the checks that every driver would need. Errors that are damage or limits
+ * become faults of the tree, too. */
 bool tree_stat(struct tree *t, struct tree_node node, struct tree_stat *out, GError **error);
 bool tree_lookup(struct tree *t, struct tree_node dir, const char *name, size_t len,
                  struct tree_node *out, GError **error);

@@ -14,13 +14,15 @@ static bool in_list(const char *s, const char *const *list)
 
 /* Filesystems that are not of any disk, or not of this one. */
 static const char *const virtual_types[] = {
-    "proc", "sysfs", "tmpfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "debugfs", "securityfs",
-    "configfs", "fusectl", "hugetlbfs", "mqueue", "efivarfs", "binfmt_misc", "rpc_pipefs", "bpf",
-    "tracefs", "ramfs", "usbfs", "overlay", "aufs", "none", "ignore", "autofs", NULL,
+    "proc",        "sysfs",      "tmpfs",    "devtmpfs", "devpts",    "cgroup", "cgroup2",
+    "debugfs",     "securityfs", "configfs", "fusectl",  "hugetlbfs", "mqueue", "efivarfs",
+    "binfmt_misc", "rpc_pipefs", "bpf",      "tracefs",  "ramfs",     "usbfs",  "overlay",
+    "aufs",        "none",       "ignore",   "autofs",   NULL,
 };
 static const char *const network_types[] = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "afs", "9p", "virtiofs", "fuse",
-    "sshfs", "fuse.sshfs", "fuse.s3fs", "fuse.ceph", "lustre", "gpfs", "ocfs2", "davfs", NULL,
+    "nfs",       "nfs4",   "cifs",     "smb3",  "smbfs", "ceph",       "glusterfs",
+    "afs",       "9p",     "virtiofs", "fuse",  "sshfs", "fuse.sshfs", "fuse.s3fs",
+    "fuse.ceph", "lustre", "gpfs",     "ocfs2", "davfs", NULL,
 };
 
 /* A value that may stand in quotes. */
@@ -350,9 +352,14 @@ static gint by_path_length(gconstpointer a, gconstpointer b)
 
 void root_assemble(struct root *r, GPtrArray *filesystems)
 {
-    g_autoptr(GBytes) text = root_read(r, "/etc/fstab", LIMIT_SMALL_FILE, NULL);
-    if (text == NULL)
+    const struct root_mount *top = g_ptr_array_index(r->mounts, 0);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) text = root_read(r, "/etc/fstab", LIMIT_SMALL_FILE, &error);
+    if (text == NULL) {
+        if (!g_error_matches(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
+            tree_fault(top->fs->tree, "%s", error->message);
         return;
+    }
     size_t len;
     const char *bytes = g_bytes_get_data(text, &len);
     g_autoptr(GPtrArray) entries = fstab_parse(bytes, len);

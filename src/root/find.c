@@ -65,13 +65,16 @@ static bool has_kind(struct root *r, const char *path, mode_t kind)
 static bool looks_like_root(struct root *r)
 {
     static const char *const files[] = {
-        "/etc/os-release",    "/usr/lib/os-release",     "/etc/debian_version",
-        "/etc/redhat-release", "/etc/alpine-release",    "/etc/SuSE-release",
-        "/etc/arch-release",  "/var/lib/dpkg/status",    "/lib/apk/db/installed",
-        "/etc/system-release", "/etc/initrd-release",    "/etc/lsb-release",
+        "/etc/os-release",     "/usr/lib/os-release",  "/etc/debian_version",
+        "/etc/redhat-release", "/etc/alpine-release",  "/etc/SuSE-release",
+        "/etc/arch-release",   "/var/lib/dpkg/status", "/lib/apk/db/installed",
+        "/etc/system-release", "/etc/initrd-release",  "/etc/lsb-release",
     };
     static const char *const dirs[] = {
-        "/var/lib/dpkg/status.d", "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/var/lib/pacman/local",
+        "/var/lib/dpkg/status.d",
+        "/var/lib/rpm",
+        "/usr/lib/sysimage/rpm",
+        "/var/lib/pacman/local",
     };
     bool found = false;
     for (size_t i = 0; !found && i < G_N_ELEMENTS(files); i++)
@@ -136,12 +139,11 @@ static bool find_on(struct candidates *c, GError **error)
     unsigned before = c->roots->len;
     c->set_aside = 0;
     if (c->fs->tree->drv->subvolumes != NULL) {
-        if (!tree_subvolumes(c->fs->tree, consider_subvolume, c, error)) {
-            tree_fault(c->fs->tree, "subvolumes: %s", (*error)->message);
-            g_clear_error(error);
-        }
+        /* What fails is a fault of the tree already. */
+        (void)tree_subvolumes(c->fs->tree, consider_subvolume, c, NULL);
     } else {
-        const struct tree_subvolume only = { .root = c->fs->tree->root, .path = "",
+        const struct tree_subvolume only = { .root = c->fs->tree->root,
+                                             .path = "",
                                              .is_default = true };
         (void)consider_subvolume(&only, c);
     }

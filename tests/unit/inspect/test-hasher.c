@@ -112,6 +112,8 @@ static void setup_init(struct setup *s, unsigned threads)
 {
     g_autoptr(GError) error = NULL;
     *s = (struct setup){ .fake.tree.drv = &fake_driver };
+    s->fake.tree.faults = g_ptr_array_new_with_free_func(g_free);
+    s->fake.tree.told = g_hash_table_new(g_str_hash, g_str_equal);
     s->fake.contents = g_array_new(FALSE, TRUE, sizeof(struct content));
     s->seen.text = g_string_new(NULL);
     s->expected = g_string_new(NULL);
@@ -127,6 +129,8 @@ static void setup_done(struct setup *s)
     g_assert_cmpstr(s->seen.text->str, ==, s->expected->str);
     hasher_free(s->hasher);
     g_array_unref(s->fake.contents);
+    g_hash_table_unref(s->fake.tree.told);
+    g_ptr_array_unref(s->fake.tree.faults);
     g_string_free(s->seen.text, TRUE);
     g_string_free(s->expected, TRUE);
 }
