@@ -128,3 +128,18 @@ def random_writes(rng, patterns, size, cluster, count=50, compressed=False):
                                     f"write -z -u {offset} {length}",
                                     f"discard {offset} {length}"]))
     return commands
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    """suite -> the root tree of that Debian release."""
+    import debian_root  # which itself needs what is above
+    return debian_root.DebianRoots(tmp_path_factory.mktemp("roots"))
+
+
+@pytest.fixture(scope="session")
+def debian_small(debian, tmp_path_factory):
+    """What inspection needs of a root of Debian 12: few megabytes, so that disks are made at once.
+    """
+    import debian_root
+    return debian_root.small(debian("bookworm"), tmp_path_factory.mktemp("small") / "root")

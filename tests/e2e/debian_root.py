@@ -2,6 +2,7 @@
 import concurrent.futures
 import hashlib
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -87,3 +88,20 @@ def users(tree):
 def groups(tree):
     return sorted((f[0], int(f[2]), tuple(m for m in f[3].split(",") if m))
                   for f in colon_lines(tree / "etc" / "group"))
+
+
+def small(tree, folder):
+    """Copies to folder what inspection needs of a tree, and little more."""
+    for path in ("etc", "var/lib/dpkg", "usr/lib/os-release", "usr/bin/dash", "bin", "lib", "boot"):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        run("cp", "-a", tree / path, folder / path)
+    run("cp", "-a", "--parents", *[m.relative_to(tree) for m in tree.glob("usr/lib/modules/*")],
+        folder, cwd=tree)
+    for initrd in folder.glob("boot/initrd*"):
+        initrd.unlink()
+    (folder / "usr/bin/sh").symlink_to("dash")
+    shutil.rmtree(folder / "var/lib/dpkg/info")
+    (folder / "var/lib/dpkg/info").mkdir()
+    for name in ("var/log", "home", "data", "srv", "tmp"):
+        (folder / name).mkdir(exist_ok=True)
+    return folder

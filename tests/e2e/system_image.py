@@ -3,6 +3,7 @@ import contextlib
 import os
 import re
 
+import disk_image
 from conftest import run
 from tree_truth import mounted
 
@@ -13,8 +14,7 @@ SIZES = {"ext4": 280 * MIB, "xfs": 320 * MIB, "btrfs": 280 * MIB}
 def filesystem(kind, path, tree, *options, size=None):
     """A filesystem of that kind with what is in tree, which may be None: empty. options are of
     mkfs: -L sets the label of all kinds, -U the UUID of ext4 and btrfs, -m uuid= that of XFS."""
-    with open(path, "wb") as f:
-        f.truncate(size or SIZES[kind])
+    disk_image.blank(path, size or SIZES[kind])
     if kind == "ext4":
         run("mke2fs", "-q", "-t", "ext4", *(["-d", tree] if tree else []), *options, path)
     elif kind == "btrfs":
@@ -59,57 +59,39 @@ def partitioned(path, label, filesystems, types=()):
         lines.append(f"start={start}, size={count}, type={kind}")
         places.append(start)
         start += count + (2048 if i >= logical else 0)
-    with open(path, "wb") as f:
-        f.truncate((start + 8192) * 512)
-    run("sfdisk", "-q", path, input="\n".join(lines).encode())
+    disk_image.blank(path, (start + 8192) * 512)
+    disk_image.sfdisk(path, "\n".join(lines))
     for place, source in zip(places, filesystems):
         copy_into(source, path, place * 512)
     return path
 
 
-@contextlib.contextmanager
-def loops(paths):
-    """Loop devices of files."""
-    devices = []
-    try:
-        for path in paths:
-            devices.append(run("losetup", "-f", "--show", path).decode().strip())
-        yield devices
-    finally:
-        for device in devices:
-            run("losetup", "-d", device)
-
-
 def logical(disks, group, filesystems):
     """A volume group over the disks (paths; made here) with a logical volume for each filesystem
-    (name: path). The disks are so small that volumes go over their borders."""
+    (name: path). The disks are so small that volumes go over their borders. Returns where things
+    are: (filesystem, offset in it, disk, offset there, length)."""
     extent = 4 * MIB
     needed = {name: -(-os.path.getsize(f) // extent) for name, f in filesystems.items()}
     for disk in disks:
-        with open(disk, "wb") as f:
-            f.truncate((sum(needed.values()) // len(disks) + 2) * extent)
-    with loops(disks) as devices:
-        # Only these devices: whatever else the machine has is none of ours.
-        wanted = ",".join(f'"a|^{d}$|"' for d in devices)
-        config = f'devices {{ use_devicesfile=0 filter=[{wanted},"r|.*|"] }}'
-        only = ["--config", config]
-        for device in devices:
-            run("lvm", "pvcreate", "-q", *only, device)
-        run("lvm", "vgcreate", "-q", "-s", "4m", *only, group, *devices)
+        disk_image.blank(disk, (sum(needed.values()) // len(disks) + 2) * extent)
+    places = []
+    with contextlib.ExitStack() as stack:
+        devices = [stack.enter_context(disk_image.loop(disk)) for disk in disks]
+        lvm = disk_image.Lvm(disks[0].parent, disks, devices)
+        lvm("pvcreate", "-q", *devices)
+        lvm("vgcreate", "-q", "-s", "4m", group, *devices)
         for name, count in needed.items():
-            run("lvm", "lvcreate", "-q", "--driverloaded", "n", "-an", "-Zn", "-Wn", *only,
-                "-l", str(count), "-n", name, group)
-        starts = dict(line.split() for line in run(
-            "lvm", "pvs", *only, "--noheadings", "--units", "b", "--nosuffix", "-o",
-            "pv_name,pe_start").decode().splitlines())
-        segments = run("lvm", "lvs", *only, "--noheadings", "--segments", "--units", "b",
-                       "--nosuffix", "-o", "lv_name,seg_start,seg_size,seg_pe_ranges", group)
-        for line in segments.decode().splitlines():
-            name, start, size, place = line.split()
-            device, first = re.fullmatch(r"(.*):(\d+)-\d+", place).groups()
-            copy_into(filesystems[name], disks[devices.index(device)],
-                      int(starts[device]) + int(first) * extent, int(start), int(size))
-    return disks
+            lvm.create(name, "-l", count, group=group)
+        starts = {pv["pv_name"]: int(pv["pe_start"])
+                  for pv in lvm.report("pvs", "pv_name,pe_start")}
+        for segment in lvm.report("lvs", "lv_name,seg_start,seg_size,seg_pe_ranges", group):
+            device, first = re.fullmatch(r"(.*):(\d+)-\d+", segment["seg_pe_ranges"]).groups()
+            places.append((filesystems[segment["lv_name"]], int(segment["seg_start"]),
+                           disks[devices.index(device)], starts[device] + int(first) * extent,
+                           int(segment["seg_size"])))
+    for source, start, disk, offset, length in places:
+        copy_into(source, disk, offset, start, length)
+    return places
 
 
 def qcow2(path, disk, *options):

@@ -2,7 +2,6 @@
 import json
 import os
 import re
-import shutil
 
 import pytest
 
@@ -20,11 +19,6 @@ UUIDS = {"/": "11111111-2222-3333-4444-555555555555", "/var": "22222222-2222-333
          "/usr": "33333333-2222-3333-4444-555555555555",
          "/boot": "44444444-2222-3333-4444-555555555555"}
 NOWHERE = "99999999-2222-3333-4444-555555555555"
-
-
-@pytest.fixture(scope="session")
-def debian(tmp_path_factory):
-    return debian_root.DebianRoots(tmp_path_factory.mktemp("roots"))
 
 
 def frame_of(assay, *arguments, status=0):
@@ -61,7 +55,9 @@ def lay_out(layout, folder, filesystem):
         return [system_image.partitioned(folder / "disk", "gpt", [small, filesystem])]
     if layout == "logical partition":
         return [system_image.partitioned(folder / "disk", "dos", [small, filesystem])]
-    return system_image.logical([folder / "a", folder / "b"], "vg", {"root": filesystem})
+    disks = [folder / "a", folder / "b"]
+    system_image.logical(disks, "vg", {"root": filesystem})
+    return disks
 
 
 @pytest.mark.parametrize("suite,kind,layout", CASES)
@@ -85,30 +81,10 @@ def test_both_layouts_of_usr_are_among_them(debian):
 
 # --- how a system is put together from its fstab ---------------------------------------------------
 
-@pytest.fixture(scope="session")
-def small(debian, tmp_path_factory):
-    """What inspection needs of a real root: a few megabytes, so that disks are made at once."""
-    tree = debian("bookworm")
-    folder = tmp_path_factory.mktemp("small") / "root"
-    for path in ("etc", "var/lib/dpkg", "usr/lib/os-release", "usr/bin/dash", "bin", "lib", "boot"):
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        run("cp", "-a", tree / path, folder / path)
-    run("cp", "-a", "--parents", *[m.relative_to(tree) for m in tree.glob("usr/lib/modules/*")],
-        folder, cwd=tree)
-    for initrd in folder.glob("boot/initrd*"):
-        initrd.unlink()
-    (folder / "usr/bin/sh").symlink_to("dash")
-    shutil.rmtree(folder / "var/lib/dpkg/info")
-    (folder / "var/lib/dpkg/info").mkdir()
-    for name in ("var/log", "home", "data", "srv", "tmp"):
-        (folder / name).mkdir(exist_ok=True)
-    return folder
-
-
 @pytest.fixture
-def root(small, tmp_path):
+def root(debian_small, tmp_path):
     """A copy to be changed."""
-    run("cp", "-a", small, tmp_path / "root")
+    run("cp", "-a", debian_small, tmp_path / "root")
     return tmp_path / "root"
 
 
@@ -147,7 +123,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("how", SOURCES)
-def test_separate_var_usr_and_boot_are_found_by(assay, small, root, tmp_path, how):
+def test_separate_var_usr_and_boot_are_found_by(assay, debian_small, root, tmp_path, how):
     write_fstab(root, "# a comment", f"UUID={UUIDS['/']} / ext4 errors=remount-ro 0 1",
                 *[f"{source} {mount} ext4 defaults 0 2" for mount, source in SOURCES[how].items()],
                 "proc /proc proc defaults 0 0", "tmpfs /tmp tmpfs nosuid 0 0",
@@ -156,7 +132,7 @@ def test_separate_var_usr_and_boot_are_found_by(assay, small, root, tmp_path, ho
     disk = system_image.partitioned(tmp_path / "disk", "gpt", parts_as_images(parts, tmp_path))
     found = frame_of(assay, disk)
     (system,) = found["systems"]
-    assert_same_system(system, small, "12")
+    assert_same_system(system, debian_small, "12")
     assert {m["path"]: m.get("volume") for m in system["mounts"]} == {
         "/": "disk0p1", "/var": "disk0p2", "/usr": "disk0p3", "/boot": "disk0p4", "/proc": None,
         "/tmp": None}
@@ -167,7 +143,8 @@ def test_separate_var_usr_and_boot_are_found_by(assay, small, root, tmp_path, ho
         "/proc (proc)", "/tmp (tmpfs)"}
 
 
-def test_separate_filesystems_are_found_by_partition_uuid_and_label(assay, small, root, tmp_path):
+def test_separate_filesystems_are_found_by_partition_uuid_and_label(assay, debian_small, root,
+                                                                    tmp_path):
     write_fstab(root, "PARTLABEL=vars /var ext4 defaults 0 2", "PARTUUID=" +
                 UUIDS["/usr"].upper() + " /usr ext4 defaults 0 2")
     parts = cut(root, tmp_path, "/var", "/usr")
@@ -175,21 +152,22 @@ def test_separate_filesystems_are_found_by_partition_uuid_and_label(assay, small
     run("sfdisk", "-q", "--part-label", disk, "2", "vars")
     run("sfdisk", "-q", "--part-uuid", disk, "3", UUIDS["/usr"])
     found = frame_of(assay, disk)
-    assert_same_system(found["systems"][0], small, "12")
+    assert_same_system(found["systems"][0], debian_small, "12")
 
 
 @pytest.mark.parametrize("form", ["/dev/mapper/vg--a-{}", "/dev/vg-a/{}"])
-def test_separate_filesystems_are_found_by_logical_volume(assay, small, root, tmp_path, form):
+def test_separate_filesystems_are_found_by_logical_volume(assay, debian_small, root, tmp_path,
+                                                          form):
     write_fstab(root, f"{form.format('root')} / ext4 defaults 0 1",
                 f"{form.format('the--var' if 'mapper' in form else 'the-var')} /var ext4 defaults",
                 f"{form.format('usr')} /usr ext4 defaults 0 2")
     parts = cut(root, tmp_path, "/var", "/usr")
     fs, var, usr = parts_as_images(parts, tmp_path)
-    disks = system_image.logical([tmp_path / "a", tmp_path / "b"], "vg-a",
-                                 {"usr": usr, "root": fs, "the-var": var})
+    disks = [tmp_path / "a", tmp_path / "b"]
+    system_image.logical(disks, "vg-a", {"usr": usr, "root": fs, "the-var": var})
     found = frame_of(assay, "--together", *disks)
     (system,) = found["systems"]
-    assert_same_system(system, small, "12")
+    assert_same_system(system, debian_small, "12")
     assert {m["path"]: m["volume"] for m in system["mounts"]} == {
         "/": "vg-a/root", "/usr": "vg-a/usr", "/var": "vg-a/the-var"}
     alone = frame_of(assay, disks[0], status=3)
@@ -197,7 +175,7 @@ def test_separate_filesystems_are_found_by_logical_volume(assay, small, root, tm
             and "vg-a" in c["object"] + c["reason"]]
 
 
-def test_nested_mounts_and_mounts_behind_links(assay, small, root, tmp_path):
+def test_nested_mounts_and_mounts_behind_links(assay, debian_small, root, tmp_path):
     """/srv/state is what /var points to, and has a filesystem of its own inside."""
     write_fstab(root, f"UUID={UUIDS['/usr']} /var/lib/dpkg ext4 defaults 0 2",
                 f"UUID={UUIDS['/var']} /srv/state ext4 defaults 0 2")
@@ -209,7 +187,7 @@ def test_nested_mounts_and_mounts_behind_links(assay, small, root, tmp_path):
         image(tmp_path / "dpkg", inner, "-U", UUIDS["/usr"]), image(tmp_path / "fs", root),
         image(tmp_path / "var-fs", tmp_path / "state", "-U", UUIDS["/var"])])
     (system,) = frame_of(assay, disk)["systems"]
-    assert_same_system(system, small, "12")
+    assert_same_system(system, debian_small, "12")
 
 
 @pytest.mark.parametrize("mount", ["/var", "/usr", "/data"])
@@ -258,7 +236,7 @@ def test_a_system_whose_package_database_is_lost_is_not_clean(assay, root, tmp_p
 # --- staying inside ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
-def test_links_that_lead_out_stay_inside(assay, small, root, tmp_path, kind):
+def test_links_that_lead_out_stay_inside(assay, debian_small, root, tmp_path, kind):
     """The same names on this machine hold something else."""
     assert open("/etc/hostname").read() != "machine\n"
     os.rename(root / "var/lib/dpkg", root / "srv/dpkg")
@@ -273,7 +251,7 @@ def test_links_that_lead_out_stay_inside(assay, small, root, tmp_path, kind):
     size = 320 << 20 if kind == "xfs" else 128 << 20
     disk = image(tmp_path / "disk", root, kind=kind, size=size)
     (system,) = frame_of(assay, disk)["systems"]
-    assert_same_system(system, small, "12")
+    assert_same_system(system, debian_small, "12")
     for path in ("/absolute", "/home/up", "/home/folder/etc/hostname", "/../../../etc/hostname"):
         assert assay.output("cat", disk, path) == b"machine\n"
     assert "symbolic links" in assay.refusal("cat", disk, "/loop")
@@ -283,14 +261,14 @@ def test_links_that_lead_out_stay_inside(assay, small, root, tmp_path, kind):
 
 # --- more and fewer systems than one ------------------------------------------------------------------
 
-def test_two_systems_on_a_disk(assay, debian, small, tmp_path):
+def test_two_systems_on_a_disk(assay, debian, debian_small, tmp_path):
     """Each has its own packages, and the /home that both mount."""
     old = tmp_path / "old"
     for path in ("etc", "var/lib/dpkg/status", "usr/lib/os-release", "bin/dash", "bin/sh"):
         (old / path).parent.mkdir(parents=True, exist_ok=True)
         run("cp", "-a", debian("bullseye") / path, old / path)
     new = tmp_path / "new"
-    run("cp", "-a", small, new)
+    run("cp", "-a", debian_small, new)
     for tree in (old, new):
         write_fstab(tree, f"UUID={UUIDS['/var']} /home ext4 defaults 0 2")
     disk = system_image.partitioned(tmp_path / "disk", "dos", [
