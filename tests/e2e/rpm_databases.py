@@ -97,17 +97,17 @@ def write_ndb(path, blobs):
     """lib/backend/ndb of rpm: pages of slots, then blobs in blocks of 16 bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pages = (len(blobs) + 2 + 255) // 256
-    at, slots, out = pages * 256, b"", b""
+    at, slots, bodies = pages * 256, [], []
     for key, blob in blobs:
         body = b"BlbS" + struct.pack("<III", key, 1700000000, len(blob)) + blob
         body += bytes(-(len(body) + 12) % 16)
         body += struct.pack("<II", zlib.adler32(body), len(blob)) + b"BlbE"
-        slots += b"Slot" + struct.pack("<III", key, at, len(body) // 16)
+        slots.append(b"Slot" + struct.pack("<III", key, at, len(body) // 16))
         at += len(body) // 16
-        out += body
+        bodies.append(body)
     head = b"RpmP" + struct.pack("<IIII", 0, 1, pages, len(blobs) + 1) + bytes(12)
-    slots += (b"Slot" + bytes(12)) * (pages * 256 - 2 - len(blobs))
-    path.write_bytes(head + slots + out)
+    slots.append((b"Slot" + bytes(12)) * (pages * 256 - 2 - len(blobs)))
+    path.write_bytes(b"".join([head, *slots, *bodies]))
 
 
 def many(root, blobs, count, name):
