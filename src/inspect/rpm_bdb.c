@@ -32,6 +32,7 @@ struct reader {
     bool big; /* big-endian */
     uint32_t page_size, last_page;
     uint8_t *page, *overflow; /* page_size each */
+    uint8_t *seen;            /* a bit for each page that was read as overflow */
     uint64_t budget;          /* bytes that may still be read from overflow pages */
     uint64_t packages;
     bool ended;
@@ -127,6 +128,7 @@ static size_t take_overflow(struct reader *r, uint32_t *number, uint8_t *out, si
         return 0;
     }
     memcpy(out, bytes, len);
+    r->seen[at / 8] |= (uint8_t)(1u << at % 8);
     return len;
 }
 
@@ -263,10 +265,14 @@ static bool bdb_each(const struct rpm_files *files, const struct rpm_sink *sink,
         r.last_page = pages > 0 ? (uint32_t)(pages - 1) : 0;
     r.page = g_malloc(r.page_size);
     r.overflow = g_malloc(r.page_size);
-    for (uint32_t n = 1; n <= r.last_page && !r.ended; n++)
-        look_at_page(&r, n);
+    r.seen = g_malloc0(r.last_page / 8 + 1);
+    for (uint32_t n = 1; n <= r.last_page && !r.ended; n++) {
+        if ((r.seen[n / 8] & (1u << n % 8)) == 0)
+            look_at_page(&r, n);
+    }
     g_free(r.page);
     g_free(r.overflow);
+    g_free(r.seen);
     return !cut || fail_corrupt(error, "%s: only %" G_GUINT64_FORMAT " of its pages are there",
                                 r.file->name, pages);
 }
