@@ -161,7 +161,7 @@ static bool add_entry(struct volume_set *set, struct volume *v, unsigned number,
                       const struct header *h, const struct entry *e, GError **error)
 {
     uint64_t off = 0, len = 0, end;
-    bool fits = e->first <= e->last && e->first > 0 && checked_mul(e->first, h->sector, &off) &&
+    bool fits = e->first <= e->last && checked_mul(e->first, h->sector, &off) &&
                 checked_mul(e->last - e->first + 1, h->sector, &len) && checked_add(off, len, &end);
     struct volume *part = partition_add(set, v, number, fits ? off : 0, fits ? len : 0, error);
     if (part == NULL)
@@ -267,7 +267,8 @@ static bool gpt_split(struct volume_set *set, struct volume *v, bool *claimed, G
 {
     bool announced = has_protective_mbr(v->block);
     struct header h = { .sector = find_sector_size(v->block, announced) };
-    if (h.sector == 0)
+    /* A partition that begins at sector 0 (hybrid ISO images) holds its own table. */
+    if (h.sector == 0 || (v->kind == VOLUME_PARTITION && v->offset == 0))
         return true;
     g_autofree uint8_t *entries = NULL;
     if (announced) {

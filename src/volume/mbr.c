@@ -41,9 +41,10 @@ static bool is_extended(uint8_t type)
     return type == 0x05 || type == 0x0f || type == 0x85;
 }
 
+/* Linux does not look at the type: hybrid ISO images have a partition of type 0 for all of it. */
 static bool is_used(const struct entry *e)
 {
-    return e->type != 0 && e->count != 0;
+    return e->count != 0;
 }
 
 /* False when the sector has no signature. */

@@ -95,6 +95,21 @@ def test_gpt_backup(assay, tmp_path, damage):
     assert assay("cat", "--volume", "disk0p2", image, "/name").stdout == b"second\n"
 
 
+def test_cut_short(assay, tmp_path):
+    """What is left of a disk is read; the rest is named."""
+    image = blank(tmp_path / "d", 64 * MIB)
+    sfdisk(image, "label: gpt\nsize=8MiB\nsize=20MiB\nsize=8MiB\n")
+    put_ext4(image, MIB, 8 * MIB, "first", tmp_path)
+    put_ext4(image, 9 * MIB, 8 * MIB, "second", tmp_path)
+    with open(image, "r+b") as f:
+        f.truncate(20 * MIB)
+    for volume, label in [("disk0p1", b"first\n"), ("disk0p2", b"second\n")]:
+        assert assay("cat", "--volume", volume, image, "/name").stdout == label
+    gap = reasons(assay, image)
+    assert (gap["disk0p2"]["state"], gap["disk0p3"]["state"]) == ("partial", "unreadable")
+    assert f"its last {9 * MIB} bytes lie past the end" in gap["disk0p2"]["reason"]
+
+
 def test_gpt_of_sgdisk(assay, tmp_path):
     """A table of 512 entries, made by another program."""
     image = blank(tmp_path / "d", 64 * MIB)

@@ -210,6 +210,18 @@ static void test_places(void)
     disk_clear(&t.disk);
 }
 
+/* As on hybrid ISO images; must not be split for ever. */
+static void test_part_at_zero(void)
+{
+    struct table t = table_new(512);
+    put_entry(&t, 0, 0, SIZE / 512 - 100);
+    g_autoptr(volume_set) set = disk_scan(&t.disk);
+    g_assert_cmpuint(set->volumes->len, ==, 2);
+    assert_no_fault(get_volume(set, "disk0p1"));
+    g_assert_cmpstr(get_volume(set, "disk0p1")->content, ==, NULL);
+    disk_clear(&t.disk);
+}
+
 static void test_limits(void)
 {
     struct table t = table_new(512);
@@ -241,6 +253,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gpt/a missing protective MBR is a fault", test_unannounced);
     g_test_add_func("/gpt/a hybrid MBR does not count", test_hybrid);
     g_test_add_func("/gpt/partitions that overlap or leave the disk have faults", test_places);
+    g_test_add_func("/gpt/a partition at sector 0 is not split again", test_part_at_zero);
     g_test_add_func("/gpt/a huge array of entries is refused", test_limits);
     return g_test_run();
 }

@@ -205,9 +205,10 @@ static void test_nested(void)
 static void test_part_at_zero(void)
 {
     struct disk d = mbr_new();
-    put_entry(&d, 0, 1, 0x17, 0, SIZE / 512);
+    put_entry(&d, 0, 1, 0, 0, SIZE / 512);
     g_autoptr(volume_set) set = disk_scan(&d);
     g_assert_cmpuint(set->volumes->len, ==, 3);
+    g_assert_cmpstr(get_volume(set, "disk0p2")->content, ==, NULL);
     disk_clear(&d);
 }
 
