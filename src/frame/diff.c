@@ -1,14 +1,14 @@
 /* What changed between two frames: records are paired by the fields that name them, then compared
  * by all others. */
-#include "frame/formats.h"
+#include "frame/diff.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "frame/diff.h"
 #include "frame/field.h"
 #include "frame/files.h"
+#include "frame/formats.h"
 
 /* Fields that say which record it is; the others say what it is like. */
 static const char *const keys[FRAME_KIND_COUNT][4] = {

@@ -1,9 +1,10 @@
+#include "report/json.h"
+
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "frame/formats.h"
 #include "frame/record_json.h"
 #include "report/forms.h"
-#include "report/json.h"
 
 void json_time(struct json_writer *w, const char *key, int64_t seconds)
 {

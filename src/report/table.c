@@ -1,3 +1,5 @@
+#include "report/table.h"
+
 #include <errno.h>
 #include <inttypes.h>
 
@@ -5,7 +7,6 @@
 #include "base/text.h"
 #include "report/columns.h"
 #include "report/forms.h"
-#include "report/table.h"
 
 /* SGR parameters, ECMA-48 8.3.117. */
 #define BOLD   "1"
