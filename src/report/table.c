@@ -104,6 +104,19 @@ static void legend(struct table *t, const struct widths *w)
     g_string_append_c(t->out, '\n');
 }
 
+/* Who suppressed a finding, and why, below its row. */
+static void suppression_row(struct table *t, const struct finding *f)
+{
+    const unsigned indent = ROW_INDENT + SEVERITY_WIDTH;
+    g_autofree char *by = text_safe(f->suppressed_by), *why = text_safe(f->suppressed_reason);
+    g_autofree char *text = g_strdup_printf("by %s%s%s", by, *why != '\0' ? ": " : "", why);
+    columns_pad(t->out, 0, indent);
+    table_style(t, DIM);
+    columns_append_wrapped(t->out, text, indent, indent, t->options->width);
+    table_style(t, NULL);
+    g_string_append_c(t->out, '\n');
+}
+
 static void finding_row(struct table *t, const struct widths *w, const struct finding *f)
 {
     g_autofree char *title = text_safe(f->title), *epss = finding_epss_text(f);
@@ -130,6 +143,8 @@ static void finding_row(struct table *t, const struct widths *w, const struct fi
     while (g_str_has_suffix(t->out->str, " "))
         g_string_truncate(t->out, t->out->len - 1);
     g_string_append_c(t->out, '\n');
+    if (f->suppressed_by != NULL)
+        suppression_row(t, f);
 }
 
 /* "libc6, libc6:i386": the architecture only where it is not the system's. */

@@ -80,6 +80,7 @@ static void test_suppressed_ones_are_shown_when_asked(void)
     g_autofree char *text = sample_written("table", &options, &len);
     g_assert_nonnull(strstr(text, "CVE-2022-3715"));
     g_assert_nonnull(strstr(text, "suppressed"));
+    g_assert_nonnull(strstr(text, "\n                by vex.json: vulnerable_code_not_present\n"));
 }
 
 static void test_an_id_wider_than_its_column_stands_apart(void)
