@@ -100,7 +100,8 @@ static unsigned find_members(const struct volume_set *set, struct lvm_vg *vg)
     return missing;
 }
 
-/* Groups on different disks may have the same name: the later ones get a number. */
+/* Groups on different disks may have the same name, and arrays are named like volumes of a group
+ * "md": the later ones get a number. */
 static char *unique_name(const struct volume_set *set, const char *group)
 {
     g_autofree char *name = g_strdup(group);
@@ -108,8 +109,7 @@ static char *unique_name(const struct volume_set *set, const char *group)
         bool taken = false;
         for (unsigned i = 0; i < set->volumes->len && !taken; i++) {
             const struct volume *v = g_ptr_array_index(set->volumes, i);
-            taken = v->kind == VOLUME_LOGICAL && g_str_has_prefix(v->name, name) &&
-                    v->name[strlen(name)] == '/';
+            taken = g_str_has_prefix(v->name, name) && v->name[strlen(name)] == '/';
         }
         if (!taken)
             return g_steal_pointer(&name);

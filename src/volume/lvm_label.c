@@ -137,8 +137,8 @@ bool lvm_area_read(struct block *b, const struct lvm_area *area, char **text, si
     if (slot.off == 0 || slot.size == 0 || (slot.flags & SLOT_IGNORED) != 0)
         return true;
     if (slot.size > LIMIT_LVM_METADATA)
-        return fail_limit(error, "%s: LVM metadata of %" G_GUINT64_FORMAT " bytes", b->name,
-                          slot.size);
+        return fail_limit(error, "%s: LVM metadata of %" G_GUINT64_FORMAT " bytes, more than %u",
+                          b->name, slot.size, LIMIT_LVM_METADATA);
     if (slot.off < AREA_HEADER || slot.off >= area->size || slot.size > area->size - AREA_HEADER)
         return fail_corrupt(error, "%s: LVM metadata leaves its area at byte %" G_GUINT64_FORMAT,
                             b->name, area->off);

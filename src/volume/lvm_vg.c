@@ -94,8 +94,15 @@ static bool add_members(struct lvm_vg *vg, const struct lvm_item *section, const
     return true;
 }
 
-/* The store of a snapshot holds what changed in its origin, and is shown under the name of the
- * snapshot. */
+static void mark(struct lvm_vg *vg, const char *name, const char *what)
+{
+    struct lvm_lv *lv = name != NULL ? g_hash_table_lookup(vg->lv_names, name) : NULL;
+    if (lv != NULL)
+        lv->unreadable = what;
+}
+
+/* The store of a snapshot holds what its origin was where that has changed since, and is shown
+ * under the name of the snapshot. Once merging has begun, the origin is what the snapshot was. */
 static void mark_snapshots(struct lvm_vg *vg)
 {
     for (unsigned i = 0; i < vg->lvs->len; i++) {
@@ -104,13 +111,11 @@ static void mark_snapshots(struct lvm_vg *vg)
             const char *type = seg->kind == LVM_SECTION ? lvm_item_text(seg, "type") : NULL;
             if (type == NULL || !g_str_equal(type, "snapshot"))
                 continue;
-            const char *store = lvm_item_text(seg, "cow_store");
-            if (store == NULL)
-                store = lvm_item_text(seg, "merging_store");
-            struct lvm_lv *snapshot =
-                store != NULL ? g_hash_table_lookup(vg->lv_names, store) : NULL;
-            if (snapshot != NULL)
-                snapshot->unreadable = "snapshots";
+            mark(vg, lvm_item_text(seg, "cow_store"), "snapshots");
+            const char *merging = lvm_item_text(seg, "merging_store");
+            mark(vg, merging, "snapshots");
+            if (merging != NULL)
+                mark(vg, lvm_item_text(seg, "origin"), "volumes with a snapshot being merged");
         }
     }
 }

@@ -296,6 +296,20 @@ static void test_snapshot(void)
     g_assert_null(find_volume(set, "vg0/_snapshot0"));
 }
 
+static void test_merging(void)
+{
+    g_autofree char *store = volume_text("s", ONE_EXTENT_OF("pv0", "2"), 1);
+    g_autofree char *link = volume_text("_snapshot0",
+                                        "segment1 { start_extent = 0 extent_count = 1\n"
+                                        "type = \"snapshot\" chunk_size = 8 origin = \"v\"\n"
+                                        "merging_store = \"s\" }",
+                                        1);
+    g_autofree char *others = g_strconcat(store, link, NULL);
+    g_autoptr(volume_set) set = scan_segment(ONE_EXTENT_OF("pv0", "3"), others);
+    assert_fault(get_volume(set, "vg0/v"), ASSAY_ERROR_UNSUPPORTED, "being merged");
+    assert_fault(get_volume(set, "vg0/s"), ASSAY_ERROR_UNSUPPORTED, "snapshots are not read yet");
+}
+
 static void test_missing(void)
 {
     struct disk a = pv_new(PV0, 0);
@@ -490,6 +504,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lvm2/RAID 0 and zeros", test_raid0_and_zero);
     g_test_add_func("/lvm2/kinds that are not read are named", test_not_read);
     g_test_add_func("/lvm2/the origin of a snapshot is read, the snapshot named", test_snapshot);
+    g_test_add_func("/lvm2/an origin that is being merged into is not read", test_merging);
     g_test_add_func("/lvm2/a missing disk is a fault of what needs it", test_missing);
     g_test_add_func("/lvm2/the newest metadata counts", test_newest);
     g_test_add_func("/lvm2/a copy of a physical volume is not used", test_twin);
