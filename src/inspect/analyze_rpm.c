@@ -1,18 +1,21 @@
 /* Packages of rpm. A system may have several databases of which one is in use: rpm has moved its
  * folder and changed its formats over time, and an rpm of another default format that looks at a
- * system leaves an empty database behind. */
+ * system leaves an empty database behind. Where there is none at all, Azure Linux has a list. */
 #include <string.h>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "inspect/analyzers.h"
 #include "inspect/kernel_owner.h"
 #include "inspect/package_database.h"
 #include "inspect/rpm_database.h"
+#include "inspect/rpm_manifest.h"
 #include "inspect/rpm_package.h"
 
-#define KIND   "package database"
-#define MACROS "/usr/lib/rpm/macros"
+#define KIND     "package database"
+#define MACROS   "/usr/lib/rpm/macros"
+#define MANIFEST "/var/lib/rpmmanifest/container-manifest-2"
 
 /* Where databases are: of most distributions, of Fedora and SUSE today, of ostree's. */
 static const char *const folders[] = { "/var/lib/rpm", "/usr/lib/sysimage/rpm", "/usr/share/rpm" };
@@ -176,8 +179,9 @@ static char *configured_folder(struct inspection *in)
     return NULL;
 }
 
-/* The first database with packages is the one in use; the others are only named. */
-static void read_candidates(struct inspection *in, const GPtrArray *paths)
+/* The first database with packages is the one in use; the others are only named. False when there
+ * is none with packages. */
+static bool read_candidates(struct inspection *in, const GPtrArray *paths)
 {
     g_autofree char *used = NULL;
     for (guint i = 0; i < paths->len; i++) {
@@ -193,6 +197,42 @@ static void read_candidates(struct inspection *in, const GPtrArray *paths)
             }
         }
     }
+    return used != NULL;
+}
+
+/* --- without a database -------------------------------------------------------------------------
+ */
+
+static void read_line(struct package_database *db, uint64_t number, const char *line, size_t len,
+                      struct arena *arena)
+{
+    struct frame_package p;
+    bool pseudo;
+    GError *error = NULL;
+    arena_clear(arena);
+    if (!rpm_manifest_line(line, len, arena, &p, &pseudo, &error)) {
+        g_prefix_error(&error, "line %" G_GUINT64_FORMAT ": ", number);
+        package_database_fault(db, error);
+    } else if (!pseudo) {
+        package_database_add(db, &p);
+    }
+}
+
+static void read_manifest(struct inspection *in)
+{
+    root_place_auto place = { 0 };
+    if (!package_database_locate(in, MANIFEST, &place))
+        return;
+    GError *error = NULL;
+    struct package_database db = { .in = in, .path = MANIFEST };
+    g_autoptr(arena) arena = arena_new(LIMIT_SMALL_FILE);
+    g_autoptr(GBytes) text = root_read(in->root, MANIFEST, LIMIT_PACKAGE_DB, &error);
+    const char *pos = text != NULL ? g_bytes_get_data(text, NULL) : NULL, *line;
+    const char *end = text != NULL ? pos + g_bytes_get_size(text) : NULL;
+    size_t len;
+    for (uint64_t number = 1; text_next_line(&pos, end, &line, &len); number++)
+        read_line(&db, number, line, len, arena);
+    package_database_done(&db, error);
 }
 
 static void run(struct inspection *in)
@@ -204,7 +244,8 @@ static void run(struct inspection *in)
         add_folder(in, &c, configured);
     for (size_t i = 0; i < G_N_ELEMENTS(folders); i++)
         add_folder(in, &c, folders[i]);
-    read_candidates(in, c.paths);
+    if (!read_candidates(in, c.paths))
+        read_manifest(in);
     g_hash_table_unref(c.seen);
     g_ptr_array_unref(c.paths);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "inspect/pgp_signature.h"
+#include "inspect/rpm_source.h"
 
 struct reading {
     const struct rpm_header *h;
@@ -77,38 +78,23 @@ static const char *evr(struct reading *r, bool with_epoch, uint64_t epoch, const
     return keep(r, whole, strlen(whole));
 }
 
-/* Splits NAME-VERSION-RELEASE: the name's length, 0 if it is not of that form. */
-static size_t nvr_name(const char *nvr, size_t len)
-{
-    const char *release = memrchr(nvr, '-', len);
-    const char *version = release != NULL ? memrchr(nvr, '-', (size_t)(release - nvr)) : NULL;
-    return version != NULL ? (size_t)(version - nvr) : 0;
-}
-
 /* "bash-5.1-1.el9.src.rpm". Its epoch is not in there: the package's own is the best guess, and
  * right unless the package has a version of its own. */
 static void source_of_file(struct reading *r, struct frame_package *out, bool with_epoch,
                            uint64_t epoch)
 {
-    static const char *const suffixes[] = { ".src.rpm", ".nosrc.rpm" };
-    for (size_t i = 0; out->source_rpm != NULL && i < G_N_ELEMENTS(suffixes); i++) {
-        if (!g_str_has_suffix(out->source_rpm, suffixes[i]))
-            continue;
-        size_t len = strlen(out->source_rpm) - strlen(suffixes[i]);
-        size_t name = nvr_name(out->source_rpm, len);
-        if (name == 0)
-            return;
-        out->source = keep(r, out->source_rpm, name);
-        out->source_version = evr(r, with_epoch, epoch, out->source_rpm + name + 1, len - name - 1);
+    size_t name, nvr;
+    if (out->source_rpm == NULL || !rpm_source_split(out->source_rpm, &name, &nvr))
         return;
-    }
+    out->source = keep(r, out->source_rpm, name);
+    out->source_version = evr(r, with_epoch, epoch, out->source_rpm + name + 1, nvr - name - 1);
 }
 
 /* "bash-1:5.1-1.el9": exact, where there is one. */
 static bool source_of_nevr(struct reading *r, struct frame_package *out)
 {
     const char *nevr = text(r, RPM_TAG_SOURCENEVR);
-    size_t name = nevr != NULL ? nvr_name(nevr, strlen(nevr)) : 0;
+    size_t name = nevr != NULL ? rpm_nvr_name(nevr, strlen(nevr)) : 0;
     if (name == 0)
         return false;
     out->source = keep(r, nevr, name);

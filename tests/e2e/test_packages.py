@@ -241,6 +241,23 @@ def test_an_empty_database_in_front_of_the_real_one(assay, installed, tmp_path):
                                    ("/var/lib/rpm/rpmdb.sqlite", "read")]
 
 
+def test_a_list_instead_of_a_database(assay, installed, tmp_path):
+    """What Azure Linux leaves in images that have no rpm: rpm's own words, in this order."""
+    root, _ = blank_copy(installed, tmp_path)
+    tags = ("NAME", "VERSION}-%{RELEASE", "INSTALLTIME", "BUILDTIME", "VENDOR", "EPOCH", "SIZE",
+            "ARCH", "EPOCHNUM", "SOURCERPM")
+    text = rpm_databases.rpm(installed[0], "-qa", "--qf",
+                             "\\t".join(f"%{{{tag}}}" for tag in tags) + "\\n")
+    path = root / "var/lib/rpmmanifest/container-manifest-2"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    frame, system = system_of(assay("frame", image_of(root)))
+    lacking = ("license", "module", "origin", "signature")
+    assert in_words_of_rpm(system["packages"]) == [
+        {k: v for k, v in p.items() if k not in lacking} for p in installed[1]]
+    assert databases(frame)[0] == [("/var/lib/rpmmanifest/container-manifest-2", "read")]
+
+
 # --- rpm: size and damage ------------------------------------------------------------------------
 
 def test_ten_thousand_packages(assay, packages, tmp_path):
