@@ -47,7 +47,7 @@ bool cli_output_open(struct cli_output *o, const char *path, GError **error);
 /* Flushes and puts the file in place; discards it when ok is false. */
 bool cli_output_finish(struct cli_output *o, bool ok, GError **error);
 
-/* --- documents made from the command table (documents.c) --------------------------------------- */
+/* --- documents made from the command table (documents.c, completion.c) ------------------------- */
 void cli_print_help(FILE *out);
 void cli_print_man(FILE *out);
 /* shell: "bash", "zsh", "fish". False if unknown. */

@@ -32,6 +32,8 @@ const struct cli_command command_version = {
     .name = "version",
     .summary = "Print the version and what is built in",
     .usage = "",
+    .examples = "assay version --features\n  which optional parts are built in\n"
+                "assay version --sandbox\n  whether inspectors are locked in on this machine",
     .options = (const GOptionEntry *const[]){ entries, NULL },
     .run = version_run,
 };
