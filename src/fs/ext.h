@@ -7,6 +7,7 @@
 #pragma once
 #include <ext2fs/ext2fs.h>
 
+#include "base/cursor.h"
 #include "fs/ext_super.h"
 #include "fs/fs.h"
 
@@ -95,8 +96,23 @@ bool ext_map_find(struct ext_map *m, uint64_t index, struct ext_run *out, GError
 /* --- ext_dir.c ----------------------------------------------------------------------------------
  */
 
+/* ext_inode_read() for a directory that can be listed. */
+bool ext_dir_read(struct ext *fs, uint64_t number, struct ext_inode *out, GError **error);
+/* Gives the entries of the blocks [first, end) of a directory, also "." and "..". What is wrong is
+ * a fault, and *damaged. The inode must be the last one that was read. */
+bool ext_dir_walk(struct ext *fs, const struct ext_inode *dir, uint64_t first, uint64_t end,
+                  tree_list_func func, void *user, bool *damaged, GError **error);
 bool ext_list(struct tree *t, struct tree_node dir, tree_list_func func, void *user,
               GError **error);
+
+/* --- ext_lookup.c -------------------------------------------------------------------------------
+ */
+
+/* Where the entries of an index begin, in its root and in its other blocks. */
+#define EXT_INDEX_ROOT 0x20u
+#define EXT_INDEX_NODE 0x08u
+/* The checksum of such a block. */
+bool ext_index_sum_good(uint32_t seed, const struct cursor *block, size_t entries);
 bool ext_lookup(struct tree *t, struct tree_node dir, const char *name, size_t len,
                 struct tree_node *out, GError **error);
 

@@ -1,5 +1,5 @@
-/* Directories (section "Directory Entries"). All forms are read as a list: the blocks of an index
- * look like unused entries to who does not follow them. */
+/* Directories (section "Directory Entries"), read as a list: the blocks of an index look like
+ * unused entries to who does not follow them. */
 #include <string.h>
 
 #include "base/checked.h"
@@ -16,18 +16,13 @@
 #define TAIL_SIZE 12u
 #define TAIL_TYPE 0xdeu
 
-/* Of the root of an index and of its other blocks: where its entries begin. */
-#define INDEX_ROOT_ENTRIES 0x20u
-#define INDEX_NODE_ENTRIES 0x08u
-#define INDEX_ENTRY        8u
-
 struct walk {
     struct ext *fs;
     uint32_t inode, seed;
     bool indexed;
     tree_list_func func;
     void *user;
-    bool stop;
+    bool stop, damaged;
     uint8_t *reaches; /* room for resync(), a byte for four bytes of a block; NULL: none yet */
 };
 
@@ -121,6 +116,7 @@ static void walk_piece(struct walk *w, const uint8_t *bytes, size_t size, const 
     for (size_t pos = 0; pos < size && !w->stop;) {
         if (!parse(w->fs, bytes, size, pos, &d) || (d.inode != 0 && d.name_len == 0)) {
             size_t next = resync(w, bytes, size, pos);
+            w->damaged = true;
             tree_fault(&w->fs->tree, "directory %u: entry at %zu of %s is damaged", w->inode, pos,
                        where);
             pos = next;
@@ -149,23 +145,6 @@ static bool leaf_checksum_good(const struct walk *w, const struct cursor *c)
            ext_sums_agree(crc32c_update(w->seed, c->data, tail), kept);
 }
 
-/* Over the entries in use, and the tail behind the room for entries (struct dx_tail: 4 bytes
- * reserved, then the checksum, taken as zeros). */
-static bool index_checksum_good(const struct walk *w, const struct cursor *c, size_t entries)
-{
-    static const uint8_t zeros[4];
-    uint16_t limit = 0, count = 0;
-    uint32_t kept = 0;
-    (void)rd_le16_at(c, entries, &limit);
-    (void)rd_le16_at(c, entries + 2, &count);
-    size_t tail = entries + (size_t)limit * INDEX_ENTRY;
-    if (count > limit || !rd_le32_at(c, tail + 4, &kept))
-        return false;
-    uint32_t crc = crc32c_update(w->seed, c->data, entries + (size_t)count * INDEX_ENTRY);
-    crc = crc32c_update(crc, c->data + tail, 4);
-    return ext_sums_agree(crc32c_update(crc, zeros, sizeof zeros), kept);
-}
-
 static bool block_checksum_good(const struct walk *w, const uint8_t *bytes, uint64_t index)
 {
     const struct cursor c = cursor_of(bytes, w->fs->super.block_size);
@@ -175,9 +154,9 @@ static bool block_checksum_good(const struct walk *w, const uint8_t *bytes, uint
     if (!w->indexed)
         return false;
     if (index == 0)
-        return index_checksum_good(w, &c, INDEX_ROOT_ENTRIES);
+        return ext_index_sum_good(w->seed, &c, EXT_INDEX_ROOT);
     return parse(w->fs, bytes, c.len, 0, &d) && d.inode == 0 && d.rec_len == c.len &&
-           index_checksum_good(w, &c, INDEX_NODE_ENTRIES);
+           ext_index_sum_good(w->seed, &c, EXT_INDEX_NODE);
 }
 
 /* --- walking ------------------------------------------------------------------------------------
@@ -188,8 +167,10 @@ static void walk_block(struct walk *w, const uint8_t *bytes, uint64_t index)
     char where[40];
     g_snprintf(where, sizeof where, "block %" G_GUINT64_FORMAT, index);
     /* What can still be made out is worth having, besides the fault. */
-    if (!block_checksum_good(w, bytes, index))
+    if (!block_checksum_good(w, bytes, index)) {
+        w->damaged = true;
         tree_fault(&w->fs->tree, "directory %u: %s has a wrong checksum", w->inode, where);
+    }
     walk_piece(w, bytes, w->fs->super.block_size, where);
 }
 
@@ -202,6 +183,7 @@ static void walk_run(struct walk *w, const struct ext_run *run, uint8_t *buf, ui
         uint64_t n = min_u64(step, run->count - i);
         if (!block_read(w->fs->tree.block, (run->place + i) * size, buf, (size_t)(n * size),
                         &why)) {
+            w->damaged = true;
             tree_fault(&w->fs->tree,
                        "directory %u: blocks %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
                        " cannot be read: %s",
@@ -213,33 +195,40 @@ static void walk_run(struct walk *w, const struct ext_run *run, uint8_t *buf, ui
     }
 }
 
-static void walk_blocks(struct walk *w, const struct ext_inode *dir)
+/* Blocks [first, end) of the directory, as far as it has them. */
+static void walk_blocks(struct walk *w, const struct ext_inode *dir, uint64_t first, uint64_t end)
 {
     uint32_t size = w->fs->super.block_size;
     /* No block lies in a directory twice: it cannot have more than there are. */
     uint64_t blocks = min_u64((dir->stat.size + size - 1) / size, w->fs->super.blocks);
-    uint64_t step = MAX(READ_STEP / size, 1);
-    g_autofree uint8_t *buf = g_malloc((size_t)(min_u64(step, MAX(blocks, 1)) * size));
+    end = min_u64(end, blocks);
+    if (first >= end)
+        return;
+    uint64_t step = min_u64(MAX(READ_STEP / size, 1), end - first);
+    g_autofree uint8_t *buf = g_malloc((size_t)(step * size));
     struct ext_map map;
     ext_map_init(&map, w->fs, dir);
-    for (uint64_t index = 0; index < blocks && !w->stop;) {
+    for (uint64_t index = first; index < end && !w->stop;) {
         g_autoptr(GError) why = NULL;
         struct ext_run run;
         if (!ext_map_find(&map, index, &run, &why)) {
+            w->damaged = true;
             tree_fault(&w->fs->tree, "directory %u: from block %" G_GUINT64_FORMAT " on: %s",
                        w->inode, index, why->message);
             break;
         }
         uint64_t skip = index - run.start;
         run = (struct ext_run){ .start = index,
-                                .count = min_u64(run.count - skip, blocks - index),
+                                .count = min_u64(run.count - skip, end - index),
                                 .place = run.place + skip,
                                 .zero = run.zero };
-        if (run.zero)
+        if (run.zero) {
+            w->damaged = true;
             tree_fault(&w->fs->tree, "directory %u: block %" G_GUINT64_FORMAT " is missing",
                        w->inode, index);
-        else
-            walk_run(w, &run, buf, min_u64(step, blocks));
+        } else {
+            walk_run(w, &run, buf, step);
+        }
         index += run.count;
     }
     ext_map_done(&map);
@@ -262,86 +251,37 @@ static bool walk_inline(struct walk *w, const struct ext_inode *dir, GError **er
     return true;
 }
 
-static bool walk(struct ext *fs, uint64_t number, tree_list_func func, void *user,
-                 struct ext_inode *dir, GError **error)
+bool ext_dir_read(struct ext *fs, uint64_t number, struct ext_inode *out, GError **error)
 {
-    struct walk w = { .fs = fs, .func = func, .user = user };
-    bool good = true;
-    if (!ext_inode_read(fs, number, dir, error))
+    if (!ext_inode_read(fs, number, out, error))
         return false;
-    if (!S_ISDIR(dir->stat.mode))
-        return fail_corrupt(error, "inode %u is not a directory", dir->number);
-    if (dir->flags & EXT4_ENCRYPT_FL)
-        return fail_unsupported(error, "directory %u is encrypted", dir->number);
-    w.inode = dir->number;
+    if (!S_ISDIR(out->stat.mode))
+        return fail_corrupt(error, "inode %u is not a directory", out->number);
+    if (out->flags & EXT4_ENCRYPT_FL)
+        return fail_unsupported(error, "directory %u is encrypted", out->number);
+    return true;
+}
+
+bool ext_dir_walk(struct ext *fs, const struct ext_inode *dir, uint64_t first, uint64_t end,
+                  tree_list_func func, void *user, bool *damaged, GError **error)
+{
+    struct walk w = { .fs = fs, .inode = dir->number, .func = func, .user = user };
+    bool good = true;
     w.seed = ext_inode_seed(fs, dir->number, dir->generation);
     w.indexed = (dir->flags & EXT2_INDEX_FL) != 0;
     if (dir->flags & EXT4_INLINE_DATA_FL)
         good = walk_inline(&w, dir, error);
     else
-        walk_blocks(&w, dir);
+        walk_blocks(&w, dir, first, end);
     g_free(w.reaches);
+    *damaged = w.damaged;
     return good;
 }
 
 bool ext_list(struct tree *t, struct tree_node dir, tree_list_func func, void *user, GError **error)
 {
     struct ext_inode inode;
-    return walk(ext_of(t), dir.id, func, user, &inode, error);
-}
-
-/* --- lookup -------------------------------------------------------------------------------------
- */
-
-struct search {
-    const char *name;
-    size_t len;
-    char *folded; /* NULL: only the exact name */
-    bool exact, alike;
-    struct tree_node node;
-};
-
-/* As Linux folds names: decomposed, without case (Unicode Standard, section 3.13). NULL for what
- * is not UTF-8. */
-static char *fold(const char *name, size_t len)
-{
-    g_autofree char *plain = g_utf8_normalize(name, (gssize)len, G_NORMALIZE_NFD);
-    g_autofree char *folded = plain != NULL ? g_utf8_casefold(plain, -1) : NULL;
-    return folded != NULL ? g_utf8_normalize(folded, -1, G_NORMALIZE_NFD) : NULL;
-}
-
-static bool compare(const struct tree_entry *entry, void *user)
-{
-    struct search *s = user;
-    if (entry->name_len == s->len && memcmp(entry->name, s->name, s->len) == 0) {
-        s->exact = true;
-        s->node = entry->node;
-        return false;
-    }
-    if (s->folded != NULL && !s->alike) {
-        g_autofree char *other = fold(entry->name, entry->name_len);
-        s->alike = other != NULL && strcmp(other, s->folded) == 0;
-        if (s->alike)
-            s->node = entry->node;
-    }
-    return true;
-}
-
-bool ext_lookup(struct tree *t, struct tree_node dir, const char *name, size_t len,
-                struct tree_node *out, GError **error)
-{
-    struct search s = { .name = name, .len = len };
-    struct ext_inode inode;
-    if (!ext_inode_read(ext_of(t), dir.id, &inode, error))
-        return false;
-    if (inode.flags & EXT4_CASEFOLD_FL)
-        s.folded = fold(name, len);
-    bool good = walk(ext_of(t), dir.id, compare, &s, &inode, error);
-    g_free(s.folded);
-    if (!good)
-        return false;
-    if (!s.exact && !s.alike)
-        return fail(error, ASSAY_ERROR_NOT_FOUND, "directory %u has no such entry", inode.number);
-    *out = s.node;
-    return true;
+    bool damaged;
+    return ext_dir_read(ext_of(t), dir.id, &inode, error) &&
+           ext_dir_walk(ext_of(t), &inode, 0, UINT64_MAX, func, user, &damaged, error);
 }

@@ -109,7 +109,22 @@ def test_contents_are_those_of_debugfs(assay, source, tmp_path):
         assert found[t["path"]]["sha256"] == t["sha256"], t["path"]
 
 
-def test_names_are_found_in_folded_and_indexed_directories(assay, tmp_path):
+def test_names_are_found_in_directories_with_an_index(assay, tmp_path):
+    image = make(tmp_path / "image", "-t", "ext4", "-b", "1024", size="64M")
+    with mounted(image, tmp_path / "mount") as place:
+        (place / "d").mkdir()
+        for i in range(6000):
+            (place / "d" / f"a-name-{i}").touch()
+        for i in (0, 77, 5999):
+            (place / "d" / f"a-name-{i}").write_text(f"{i}\n")
+    assert b"Indirect levels: 1" in run("debugfs", "-R", "htree_dump /d", image)
+    for i in (0, 77, 5999):
+        text = assay.output("cat", "--volume", "disk0", image, f"/d/a-name-{i}")
+        assert text == f"{i}\n".encode()
+    assert "a-name-6000" in assay.refusal("cat", "--volume", "disk0", image, "/d/a-name-6000")
+
+
+def test_names_are_found_in_folded_directories(assay, tmp_path):
     image = make(tmp_path / "image", "-t", "ext4", "-O", "casefold", size="64M")
     (tmp_path / "file").write_bytes(b"found\n")
     commands = f"mkdir d\nset_inode_field d flags 0x40080000\ncd d\nwrite {tmp_path}/file Äpfel\n"

@@ -164,6 +164,93 @@ static void test_a_file_is_no_directory(void)
     image_clear(&im);
 }
 
+/* A root directory of three blocks: an index of two leaves, the second from this hash on. The only
+ * name is in the second leaf. */
+static struct image with_index(uint32_t from)
+{
+    struct image im = image_new(0, INCOMPAT, RO_CHECKSUMS);
+    uint8_t *p = at_block(&im, AT_ROOT), *super = at_block(&im, AT_SUPER);
+    put_le(super + 0x160, 0x2, 4); /* unsigned hash */
+    put_le(at_inode(&im, 2) + 0x04, 3 * SIZE, 4);
+    put_le(at_inode(&im, 2) + 0x20, EXT4_EXTENTS_FL | EXT2_INDEX_FL, 4);
+    put_extent(map_of(&im, 2), 1, 2, AT_FREE + 8);
+    put_le(p + 12 + 4, SIZE - 12, 2);
+    memset(p + 24, 0, SIZE - 24);
+    p[0x1c] = EXT2_HASH_HALF_MD4;
+    p[0x1d] = 8;
+    put_le(p + 0x20, (SIZE - 0x20) / 8 - 1, 2); /* the tail takes the room of one */
+    put_le(p + 0x22, 2, 2);
+    put_le(p + 0x24, 1, 4);
+    put_le(p + 0x28, from, 4);
+    put_le(p + 0x2c, 2, 4);
+    for (unsigned leaf = 0; leaf < 2; leaf++) {
+        put_directory_block(&im, AT_FREE + 8 + leaf, 2, 2);
+        memset(at_block(&im, AT_FREE + 8 + leaf), 0, 24);
+        put_le(at_block(&im, AT_FREE + 8 + leaf) + 4, dir_room(&im), 2);
+    }
+    put_file(&im, 12, AT_FREE, "text");
+    put_entry_at(at_block(&im, AT_FREE + 9), 12, dir_room(&im), "name", 1);
+    return im;
+}
+
+static struct tree *open_indexed(struct image *im)
+{
+    sum_all(im);
+    uint8_t *p = at_block(im, AT_ROOT);
+    static const uint8_t zeros[8];
+    uint32_t crc = crc32c_update(inode_seed(im, 2), p, 0x20 + 16);
+    put_le(p + SIZE - 8, 0, 4);
+    put_le(p + SIZE - 4, crc32c_update(crc, zeros, sizeof zeros), 4);
+    sum_directory_block(im, 2, AT_FREE + 8);
+    sum_directory_block(im, 2, AT_FREE + 9);
+    g_autoptr(block) b = block_of(im->bytes, BLOCKS * SIZE);
+    return open_block(b);
+}
+
+static void test_names_are_found_by_the_index(void)
+{
+    static const uint32_t no_seed[4];
+    ext2_dirhash_t hash, minor;
+    struct tree_node node;
+    g_assert_cmpint(
+        ext2fs_dirhash2(EXT2_HASH_HALF_MD4_UNSIGNED, "name", 4, NULL, 0, no_seed, &hash, &minor),
+        ==, 0);
+    /* From its own hash on, in the middle of names of that hash, and wrongly behind it. */
+    const struct {
+        uint32_t from;
+        bool found;
+    } cases[] = { { hash, true }, { hash | 1, true }, { hash + 2, false } };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        struct image im = with_index(cases[i].from);
+        g_autoptr(tree) t = open_indexed(&im);
+        g_autofree char *names = list_names(t, 2);
+        g_assert_cmpstr(names, ==, "name=12");
+        g_assert_true(tree_lookup(t, t->root, "name", 4, &node, NULL) == cases[i].found);
+        g_assert_false(tree_lookup(t, t->root, "none", 4, &node, NULL));
+        g_assert_cmpuint(t->fault_count, ==, 0);
+        image_clear(&im);
+    }
+}
+
+static void test_an_index_that_cannot_be_followed_hides_no_name(void)
+{
+    static const struct {
+        unsigned off, len;
+        uint32_t value;
+    } damage[] = { { 0x1c, 1, 9 }, { 0x1d, 1, 0 },    { 0x1e, 1, 200 }, { 0x20, 2, 5000 },
+                   { 0x22, 2, 0 }, { 0x22, 2, 4000 }, { 0x24, 4, 77 },  { 0x2c, 4, 0 } };
+    for (size_t i = 0; i < G_N_ELEMENTS(damage); i++) {
+        struct tree_node node;
+        struct image im = with_index(2);
+        im.ro_compat = 0;
+        put_le(at_block(&im, AT_SUPER) + 0x64, 0, 4);
+        put_le(at_block(&im, AT_ROOT) + damage[i].off, damage[i].value, damage[i].len);
+        g_autoptr(tree) t = open_indexed(&im);
+        g_assert_true(tree_lookup(t, t->root, "name", 4, &node, NULL));
+        image_clear(&im);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -184,5 +271,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ext-dir/an encrypted directory is named",
                     test_an_encrypted_directory_is_named);
     g_test_add_func("/ext-dir/a file is no directory", test_a_file_is_no_directory);
+    g_test_add_func("/ext-dir/names are found by the index", test_names_are_found_by_the_index);
+    g_test_add_func("/ext-dir/an index that cannot be followed hides no name",
+                    test_an_index_that_cannot_be_followed_hides_no_name);
     return g_test_run();
 }
