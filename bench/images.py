@@ -57,8 +57,8 @@ def debian_raw():
             "bookworm", tree)
         sparse(new, SIZE)
         run("sfdisk", "-q", new, input=b"label: gpt\nstart=2048, type=L\n")
-        run("mke2fs", "-q", "-t", "ext4", "-E", f"offset={START}", "-d", tree, new,
-            f"{(SIZE - 2 * START) // 4096}")
+        run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-E", f"offset={START}",
+            "-d", tree, new, (SIZE - 2 * START) // 4096)
         shutil.rmtree(tree)
         os.rename(new, path)
     return path
