@@ -53,7 +53,7 @@ static bool read_super(struct xfs *fs, GError **error)
 static void read_log(struct xfs *fs)
 {
     g_autoptr(GError) why = NULL;
-    if (xfs_log_examine(fs, &fs->tree.recovery, &why))
+    if (xfs_log_examine(fs, &why))
         return;
     fs->tree.recovery = TREE_RECOVERY_NEEDED;
     tree_fault(&fs->tree, "%s: whether the log is clean is not known: %s", fs->tree.block->name,

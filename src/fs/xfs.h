@@ -3,7 +3,7 @@
  * xfs.c opens; xfs_super.c believes a superblock and knows what lies where; xfs_block.c checks what
  * blocks say about themselves; xfs_inode.c reads inodes; xfs_bmap.c finds the blocks of their
  * forks; xfs_dir_entry.c, xfs_dir.c, xfs_dir_index.c, xfs_attr.c, xfs_acl.c, xfs_file.c give those meaning;
- * xfs_log.c says whether the log holds changes that are nowhere else. */
+ * xfs_log.h is about the log. */
 #pragma once
 #include "base/cursor.h"
 #include "block/lru.h"
@@ -232,5 +232,6 @@ char *xfs_readlink(struct tree *t, struct tree_node node, GError **error);
 /* --- xfs_log.c ----------------------------------------------------------------------------------
  */
 
-/* Whether the log ends with the record of a clean unmount. */
-bool xfs_log_examine(struct xfs *fs, enum tree_recovery *out, GError **error);
+/* Sets the tree's recovery: whether the log was ended by a clean unmount, or what it holds has been
+ * put over the device (then the tree's block is another one), or could not be. False: not known. */
+bool xfs_log_examine(struct xfs *fs, GError **error);

@@ -78,6 +78,7 @@ enum {
     INODE_GID = 12,
     INODE_NLINK = 16,
     INODE_BIG_NEXTENTS = 24,
+    INODE_FLUSHED = 30, /* version 2: how often it was written */
     INODE_ATIME = 32,
     INODE_MTIME = 40,
     INODE_CTIME = 48,
@@ -90,6 +91,7 @@ enum {
     INODE_FLAGS = 90,
     INODE_CORE_V2 = 100, /* where the data fork begins */
     INODE_CRC = 100,
+    INODE_LSN = 112,
     INODE_FLAGS2 = 120,
     INODE_CRTIME = 144,
     INODE_NUMBER = 152,
@@ -138,6 +140,7 @@ enum {
 #define XFS_DIR_BLOCK_V5 0x58444233u /* "XDB3" */
 #define XFS_DIR_DATA_V4  0x58443244u /* "XD2D": entries only */
 #define XFS_DIR_DATA_V5  0x58444433u /* "XDD3" */
+#define XFS_DIR_FREE_V5  0x58444633u /* "XDF3": where there is room; not read */
 
 /* A directory's file offsets: entries from 0, the index from here (then free space, not read). */
 #define XFS_DIR_INDEX_OFFSET (UINT64_C(1) << 35)
@@ -222,20 +225,78 @@ enum {
 
 /* --- the log (XADS "Journaling Log"); in units of basic blocks --- */
 
-#define XFS_LOG_MAGIC     0xfeedbabeu
-#define XFS_LOG_VERSION_2 0x2u
-#define XFS_LOG_UNMOUNT   0x20u /* flag of an operation: the record of a clean unmount */
+#define XFS_LOG_MAGIC             0xfeedbabeu
+#define XFS_LOG_VERSION_2         0x2u
+#define XFS_LOG_LITTLE_ENDIAN     1u /* format of what is not big-endian anyway */
+#define XFS_LOG_TRANSACTION_MAGIC 0x5452414eu
+
+/* Flags of operations. */
+#define XFS_LOG_START         0x01u
+#define XFS_LOG_COMMIT        0x02u
+#define XFS_LOG_WAS_CONTINUED 0x08u
+#define XFS_LOG_UNMOUNT       0x20u /* the record of a clean unmount */
 
 enum {
     LOG_MAGIC = 0,
     LOG_CYCLE = 4,
     LOG_VERSION = 8,
-    LOG_LENGTH = 12,
+    LOG_LENGTH = 12, /* bytes of data */
+    LOG_LSN = 16,
+    LOG_TAIL_LSN = 24,
+    LOG_CRC = 32,
     LOG_NUM_OPS = 40,
+    LOG_WORDS = 44,
+    LOG_FORMAT = 300,
     LOG_UUID = 304,
     LOG_RECORD_SIZE = 320, /* of the buffers that records are made in */
+    LOG_HEADER_SIZE = 328,
+    LOG_MORE_WORDS = 4, /* in header blocks behind the first */
+    LOG_MORE_SIZE = 260,
+    LOG_HEADER_WORDS = 64,
     LOG_OP_FLAGS = 9,
-    LOG_HEADER_COVERS = 32768, /* bytes of a record that one header block describes */
+    LOG_TRANSACTION_HEADER = 16,
+    LOG_HEADER_COVERS = LOG_HEADER_WORDS * XFS_BASIC_BLOCK, /* bytes of data */
     LOG_MAX_RECORD = 256 * 1024,
     LOG_MAX_RECORDS = 8, /* that are written at the same time */
 };
+
+/* Items of the log; all their numbers are those of the machine, but for the icreate item's. */
+enum xfs_log_item_type {
+    XFS_LOG_ITEM_FIRST = 0x1236,
+    XFS_LOG_ITEM_INODE = 0x123b,
+    XFS_LOG_ITEM_BUFFER = 0x123c,
+    XFS_LOG_ITEM_CREATE = 0x123f, /* a chunk of new inodes */
+    XFS_LOG_ITEM_LAST = 0x124f,   /* the others are plans and their ends, or quotas */
+};
+
+enum {
+    LOG_BUFFER_FLAGS = 4,
+    LOG_BUFFER_LENGTH = 6, /* basic blocks */
+    LOG_BUFFER_BLOCK = 8,
+    LOG_BUFFER_MAP_SIZE = 16, /* words */
+    LOG_BUFFER_MAP = 20,
+    LOG_BUFFER_CHUNK = 128, /* bytes that each bit of the map stands for */
+    LOG_CREATE_GROUP = 4,
+    LOG_CREATE_BLOCK = 8,
+    LOG_CREATE_LENGTH = 20, /* blocks */
+    LOG_INODE_FIELDS = 4,
+    LOG_INODE_NUMBER = 16, /* 4 bytes less where the machine aligns to 4; so the ones below */
+    LOG_INODE_DEVICE = 24,
+    LOG_INODE_BLOCK = 40,
+    LOG_INODE_LENGTH = 48,
+    LOG_INODE_OFFSET = 52,
+    LOG_INODE_SIZE = 56,
+};
+
+#define XFS_LOG_MAX_BUFFER    128u  /* basic blocks */
+#define XFS_LOG_BUFFER_INODES 0x01u /* only what links unlinked ones */
+#define XFS_LOG_BUFFER_CANCEL 0x02u
+#define XFS_LOG_BUFFER_QUOTAS (0x04u | 0x08u | 0x10u)
+
+#define XFS_LOG_INODE_DATA_LOCAL   0x002u
+#define XFS_LOG_INODE_DATA_EXTENTS 0x004u
+#define XFS_LOG_INODE_DATA_ROOT    0x008u
+#define XFS_LOG_INODE_DEVICE       0x010u
+#define XFS_LOG_INODE_ATTR_LOCAL   0x040u
+#define XFS_LOG_INODE_ATTR_EXTENTS 0x080u
+#define XFS_LOG_INODE_ATTR_ROOT    0x100u

@@ -111,26 +111,84 @@ static inline void put_super(struct image *im, unsigned group)
     image_seal_later(im, (size_t)(s - im->bytes), 512, SB_CRC);
 }
 
-/* A record of the log whose header is at basic block `at`, with `data` blocks behind it. */
-static inline void put_record(struct image *im, unsigned at, uint32_t cycle, unsigned data,
-                              uint32_t ops, uint8_t flags)
+#define LOG_BLOCKS (LOG_SIZE * BLOCK / XFS_BASIC_BLOCK)
+
+static inline void put_little(uint8_t *at, uint64_t value, unsigned len)
 {
-    unsigned count = LOG_SIZE * BLOCK / XFS_BASIC_BLOCK;
-    uint8_t *log = image_at(im, AT_LOG), *h = log + at % count * XFS_BASIC_BLOCK;
-    memset(h, 0, XFS_BASIC_BLOCK);
-    put_be(h + LOG_MAGIC, XFS_LOG_MAGIC, 4);
-    put_be(h + LOG_CYCLE, cycle, 4);
-    put_be(h + LOG_VERSION, XFS_LOG_VERSION_2, 4);
-    put_be(h + LOG_LENGTH, data * XFS_BASIC_BLOCK, 4);
-    put_be(h + LOG_NUM_OPS, ops, 4);
-    memset(h + LOG_UUID, 'f', XFS_UUID_SIZE);
-    put_be(h + LOG_RECORD_SIZE, 32768, 4);
-    for (unsigned i = 1; i <= data; i++) {
-        bool wrapped = at + i >= count;
-        uint8_t *d = log + (at + i) % count * XFS_BASIC_BLOCK;
-        memset(d, 0, XFS_BASIC_BLOCK);
-        put_be(d, cycle + (wrapped ? 1 : 0), 4);
-        d[LOG_OP_FLAGS] = flags;
+    for (unsigned i = 0; i < len; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* The data of a record. */
+struct log_data {
+    uint8_t bytes[4096];
+    size_t len;
+    unsigned ops;
+};
+
+static inline void add_op(struct log_data *d, uint32_t transaction, uint8_t flags,
+                          const void *bytes, size_t len)
+{
+    uint8_t *at = d->bytes + d->len;
+    g_assert_cmpuint(d->len + 12 + len, <=, sizeof d->bytes);
+    put_be(at, transaction, 4);
+    put_be(at + 4, len, 4);
+    at[8] = 0x69;
+    at[LOG_OP_FLAGS] = flags;
+    put_be(at + 10, 0, 2);
+    if (len > 0)
+        memcpy(at + 12, bytes, len);
+    d->len += 12 + len;
+    d->ops++;
+}
+
+static inline uint8_t *log_block(const struct image *im, unsigned at)
+{
+    return image_at(im, AT_LOG) + at % LOG_BLOCKS * XFS_BASIC_BLOCK;
+}
+
+/* A record whose header is at basic block `at`. Returns the block behind it. */
+static inline unsigned put_record(struct image *im, unsigned at, uint32_t cycle, uint64_t tail,
+                                  const struct log_data *d)
+{
+    unsigned blocks = (unsigned)(d->len + XFS_BASIC_BLOCK - 1) / XFS_BASIC_BLOCK;
+    uint8_t header[XFS_BASIC_BLOCK] = { 0 }, data[8192] = { 0 };
+    memcpy(data, d->bytes, d->len);
+    put_be(header + LOG_MAGIC, XFS_LOG_MAGIC, 4);
+    put_be(header + LOG_CYCLE, cycle, 4);
+    put_be(header + LOG_VERSION, XFS_LOG_VERSION_2, 4);
+    put_be(header + LOG_LENGTH, blocks * XFS_BASIC_BLOCK, 4);
+    put_be(header + LOG_LSN, (uint64_t)cycle << 32 | at, 8);
+    put_be(header + LOG_TAIL_LSN, tail, 8);
+    put_be(header + LOG_NUM_OPS, d->ops, 4);
+    put_be(header + LOG_FORMAT, XFS_LOG_LITTLE_ENDIAN, 4);
+    memset(header + LOG_UUID, 'f', XFS_UUID_SIZE);
+    put_be(header + LOG_RECORD_SIZE, 32768, 4);
+    for (unsigned i = 0; i < blocks; i++) {
+        memcpy(header + LOG_WORDS + 4 * i, data + i * XFS_BASIC_BLOCK, 4);
+        put_be(data + i * XFS_BASIC_BLOCK, cycle + (at + 1 + i >= LOG_BLOCKS ? 1 : 0), 4);
+    }
+    uint32_t crc = crc32c_update(~0u, header, LOG_HEADER_SIZE);
+    put_little(header + LOG_CRC, ~crc32c_update(crc, data, blocks * XFS_BASIC_BLOCK), 4);
+    memcpy(log_block(im, at), header, XFS_BASIC_BLOCK);
+    for (unsigned i = 0; i < blocks; i++)
+        memcpy(log_block(im, at + 1 + i), data + i * XFS_BASIC_BLOCK, XFS_BASIC_BLOCK);
+    return (at + 1 + blocks) % LOG_BLOCKS;
+}
+
+static inline unsigned put_unmount(struct image *im, unsigned at, uint32_t cycle)
+{
+    struct log_data d = { .len = 0 };
+    add_op(&d, 77, XFS_LOG_UNMOUNT, "Un\0\0\0\0\0\0", 8);
+    return put_record(im, at, cycle, (uint64_t)cycle << 32 | at, &d);
+}
+
+/* Blocks [from, to) of the log as those of a turn in which nothing that matters was written. */
+static inline void put_turn(struct image *im, unsigned from, unsigned to, uint32_t cycle)
+{
+    for (unsigned i = from; i < to; i++) {
+        memset(log_block(im, i), 0, XFS_BASIC_BLOCK);
+        put_be(log_block(im, i), cycle, 4);
     }
 }
 
@@ -297,7 +355,7 @@ static inline struct image image_new(bool v5)
     im.root = inode_number(&im, 0);
     put_super(&im, 0);
     put_super(&im, 1);
-    put_record(&im, 0, 1, 1, 1, XFS_LOG_UNMOUNT);
+    (void)put_unmount(&im, 0, 1);
     put_inode(&im, 0, S_IFDIR | 0755, XFS_FORK_LOCAL, 6);
     put_dir_short(&im, im.root, false, NULL, 0);
     return im;
