@@ -95,11 +95,15 @@ static inline GBytes *header_of(const char *name, const char *version, const cha
 struct memory_block {
     struct block block;
     GBytes *bytes;
+    unsigned reads, failing; /* the read of that number fails; 0: none */
 };
 
 static bool memory_read(struct block *b, uint64_t off, void *buf, size_t len, GError **error)
 {
-    const uint8_t *bytes = g_bytes_get_data(((struct memory_block *)b)->bytes, NULL);
+    struct memory_block *m = (struct memory_block *)b;
+    const uint8_t *bytes = g_bytes_get_data(m->bytes, NULL);
+    if (++m->reads == m->failing)
+        return fail(error, ASSAY_ERROR_IO, "%s: made to fail", b->name);
     memcpy(buf, bytes + off, len);
     return true;
 }
@@ -173,4 +177,29 @@ static inline struct harvest *harvest(const struct rpm_backend *backend, const v
         harvest_fault(h, error);
     block_unref(files.main);
     return h;
+}
+
+/* Reads the database as often as it takes reads, each time with another one failing: what is not
+ * given out then is told. */
+static inline void torture(const struct rpm_backend *backend, const void *bytes, size_t len)
+{
+    struct harvest *whole = harvest(backend, bytes, len);
+    unsigned failing = 1, reads;
+    do {
+        struct harvest *h = harvest_new();
+        const struct rpm_sink sink = { harvest_header, harvest_fault, h };
+        struct rpm_files files = { .main = memory_block(bytes, len, "db") };
+        struct memory_block *m = (struct memory_block *)files.main;
+        GError *error = NULL;
+        m->failing = failing;
+        if (!backend->each(&files, &sink, &error))
+            harvest_fault(h, error);
+        reads = m->reads;
+        if (reads >= failing && !g_str_equal(h->headers->str, whole->headers->str))
+            g_assert_nonnull(strstr(h->faults->str, "made to fail"));
+        block_unref(files.main);
+        harvest_free(h);
+    } while (reads >= failing++);
+    g_assert_cmpuint(failing, >, 3);
+    harvest_free(whole);
 }

@@ -211,6 +211,13 @@ static void test_cut(void)
     check(db, "", "db: only 100 bytes\n");
 }
 
+static void test_torture(void)
+{
+    struct bdb_image db = three(false);
+    torture(&rpm_bdb, db.bytes->data, db.bytes->len);
+    g_byte_array_unref(db.bytes);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -221,5 +228,6 @@ int main(int argc, char **argv)
     g_test_add_func("/rpm-bdb/values that share pages are not followed for ever", test_shared);
     g_test_add_func("/rpm-bdb/a wrong meta page is refused", test_meta);
     g_test_add_func("/rpm-bdb/a cut database gives what is there", test_cut);
+    g_test_add_func("/rpm-bdb/what cannot be read is told", test_torture);
     return g_test_run();
 }

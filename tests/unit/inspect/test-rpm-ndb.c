@@ -161,6 +161,13 @@ static void test_cut(void)
     check(db, "", "db: only 10 bytes\n");
 }
 
+static void test_torture(void)
+{
+    struct ndb_image db = three();
+    torture(&rpm_ndb, db.bytes->data, db.bytes->len);
+    g_byte_array_unref(db.bytes);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -170,5 +177,6 @@ int main(int argc, char **argv)
     g_test_add_func("/rpm-ndb/slots that share blocks are not followed for ever", test_shared);
     g_test_add_func("/rpm-ndb/a wrong head is refused", test_head);
     g_test_add_func("/rpm-ndb/a cut database gives what is there", test_cut);
+    g_test_add_func("/rpm-ndb/what cannot be read is told", test_torture);
     return g_test_run();
 }

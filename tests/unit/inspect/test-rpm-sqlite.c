@@ -206,6 +206,19 @@ static void test_damage(void)
     files_done(&f);
 }
 
+static void test_torture(void)
+{
+    struct files f;
+    files_init(&f);
+    sqlite3 *db = open_db(&f);
+    run(db, "PRAGMA page_size=512;" TABLE "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i+1 "
+            "FROM n WHERE i<30) INSERT INTO Packages SELECT i, zeroblob(i*50) FROM n");
+    sqlite3_close(db);
+    g_autoptr(GBytes) bytes = contents(f.main);
+    torture(&rpm_sqlite, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    files_done(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -216,5 +229,6 @@ int main(int argc, char **argv)
     g_test_add_func("/rpm-sqlite/no expression of the schema runs", test_computed);
     g_test_add_func("/rpm-sqlite/a row that holds no blob is told", test_wrong_values);
     g_test_add_func("/rpm-sqlite/damage hides only what it touches", test_damage);
+    g_test_add_func("/rpm-sqlite/what cannot be read is told", test_torture);
     return g_test_run();
 }
