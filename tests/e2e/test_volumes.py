@@ -427,3 +427,55 @@ def test_md_raid5_is_a_gap(assay, tmp_path):
     gap = reasons(assay, image)
     assert gap["md5"]["state"] == "unreadable"
     assert gap["md5"]["reason"] == "md5: md RAID 5 arrays are not read yet"
+
+
+def tree_image(path, size, folder, files):
+    tree = folder / f"{path.name}-tree"
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    blank(path, size)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
+    return path.read_bytes()
+
+
+FSTAB = """/dev/mapper/vg--0-root / ext4 defaults 0 1
+/dev/vg-0/my-var /var ext4 defaults 0 2
+/dev/md/boot /boot ext4 defaults 0 2
+"""
+
+
+def test_system_over_everything(assay, tmp_path):
+    """One machine: a disk with MBR and a logical partition, one with GPT, a mirror for /boot over
+    both, and / and a striped /var in a group over both."""
+    disks = [blank(tmp_path / n, 128 * MIB) for n in ("sda", "sdb")]
+    sfdisk(disks[0], "label: dos\n1: start=2048, size=16MiB, type=fd\n"
+           "2: start=36864, size=100MiB, type=f\n5: start=40960, size=90MiB, type=8e\n")
+    sfdisk(disks[1], "label: gpt\nstart=2048, size=16MiB\nstart=40960, size=90MiB\n")
+    pvs = [blank(tmp_path / f"pv{n}", 90 * MIB) for n in (0, 1)]
+    with lvm(tmp_path, pvs) as vm:
+        make_group(vm, "vg-0")
+        vm.create("my-var", "-L", "32M", "-i", "2", "-I", "64", group="vg-0")
+        vm.create("root", "-L", "100M", group="vg-0")
+        vm.place("my-var", tree_image(tmp_path / "var", 32 * MIB, tmp_path, {
+            "lib/dpkg/status": "Package: a\nStatus: install ok installed\nVersion: 1\n\n"}),
+            "vg-0")
+        vm.place("root", tree_image(tmp_path / "root", 100 * MIB, tmp_path, {
+            "etc/os-release": "ID=debian\nVERSION_ID=12\n", "etc/fstab": FSTAB,
+            "boot/.keep": "", "var/.keep": ""}), "vg-0")
+    boot = tree_image(tmp_path / "boot", 12 * MIB, tmp_path, {"vmlinuz-6.1.0": "kernel"})
+    for role, image in enumerate(disks):
+        put(image, 2 * MIB, boot)
+        put(image, MIB + 4096, md_super_1(4096, 16 * MIB, 1, role, 8, "node:boot"))
+        put(image, 20 * MIB, pvs[role].read_bytes())
+    found = disk(assay, "--together", *disks)
+    system, = found["systems"]
+    assert {m["path"]: m["volume"] for m in system["mounts"]} == {
+        "/": "vg-0/root", "/var": "vg-0/my-var", "/boot": "md/boot"}
+    assert found["state"] == "read"
+    assert assay.output("cat", "--together", *disks, "/boot/vmlinuz-6.1.0") == b"kernel"
+    assert b"Package: a" in assay.output("cat", "--together", *disks, "/var/lib/dpkg/status")
+    # Without the second disk: the mirror is whole, the volumes are not.
+    gap = reasons(assay, disks[0])
+    assert gap["vg-0/root"]["state"] == gap["vg-0/my-var"]["state"] == "unreadable"
+    assert "md/boot" not in gap
