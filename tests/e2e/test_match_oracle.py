@@ -10,12 +10,14 @@ import subprocess
 import pytest
 
 import debian_root
+import rpm_databases
 import system_image
 from conftest import TIMEOUT, run
 from debian_root import RELEASES
 
 FEEDS = pathlib.Path(os.environ.get("ASSAY_FEEDS", "/nonexistent"))
 CVES = FEEDS / "debian" / "debian-osv-2025-02-12.jsonl.zst"
+ALMA = FEEDS / "rpm" / "almalinux-osv-2026-08-21.jsonl.zst"
 LATER = FEEDS / "debian" / "debian-dsa-dla-osv-2025-02-13_2026-08-21.jsonl.zst"
 with_feeds = pytest.mark.skipif(not CVES.exists(), reason="ASSAY_FEEDS names no folder of feeds")
 
@@ -37,6 +39,20 @@ class Dpkg:
 @pytest.fixture(scope="module")
 def dpkg():
     return Dpkg()
+
+
+class Rpm:
+    """rpm's word; all pairs at once, since each call of rpm costs more than a thousand pairs."""
+
+    def __init__(self, folder, pairs):
+        pairs = sorted(set(pairs))
+        (folder / "pairs").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
+        script = ('%{lua: for line in io.lines("' + str(folder / "pairs") + '") do '
+                  'local a, b = line:match("(%S+)\\t(%S+)"); print(rpm.vercmp(a, b) .. "\\n") end}')
+        self.known = dict(zip(pairs, map(int, run("rpm", "--eval", script).split()), strict=True))
+
+    def older(self, a, b):
+        return self.known[a, b] < 0
 
 
 def as_released(tree, folder):
@@ -224,3 +240,87 @@ def test_later_advisories_beside_older_cves(assay, debian, dpkg, tmp_path, cve_r
     # Advisories that name no CVE have findings of their own unless they mend what a CVE's does.
     cves = {f for f in found if f[1].startswith("CVE-")}
     assert cves - expected == set() and expected - cves == set()
+
+
+# --- rpm ------------------------------------------------------------------------------------------------
+
+ALMALINUX = """NAME="AlmaLinux"
+ID="almalinux"
+VERSION_ID="9.4"
+PRETTY_NAME="AlmaLinux 9.4"
+"""
+
+
+def rpm_root(folder, packages):
+    """A system with packages (name, epoch or None, version, release) that rpm itself installed."""
+    (folder / "root/etc").mkdir(parents=True)
+    (folder / "root/etc/os-release").write_text(ALMALINUX)
+    below = "".join(rpm_databases.subpackage(
+        name, (f"Epoch: {epoch}\n" if epoch else "") + f"Version: {version}\nRelease: {release}")
+        for name, epoch, version, release in packages)
+    built = rpm_databases.build(folder, rpm_databases.spec(
+        "all-of-them", "Vendor: AlmaLinux", subpackages=below))
+    rpm_databases.install(folder / "root", [b for b in built if "all-of-them" not in b.name])
+    listed = rpm_databases.listing(folder / "root")
+    assert len(listed) == len(packages)
+    return folder / "root", {p["name"]: p["version"] for p in listed}
+
+
+def rpm_variants(version):
+    epoch, _, rest = version.rpartition(":")
+    upstream, _, release = rest.rpartition("-")
+    e = epoch + ":" if epoch else ""
+    yield from (version, f"0:{rest}", rest, f"1:{rest}", f"{e}{upstream}~rc1-{release}",
+                f"{e}{upstream}^git1-{release}", f"{e}{upstream}.1-{release}",
+                f"{e}{upstream}-{release}_1", f"{e}{upstream}-{release}.1", f"{e}{upstream}-0",
+                f"{e}{upstream.replace('.', '.0', 1)}-{release}", f"{e}{upstream}a-{release}")
+
+
+def test_versions_about_those_of_rpm(assay, tmp_path):
+    root, installed = rpm_root(tmp_path, [
+        ("one", None, "1.0", "1.el9"), ("two", "2", "2.36.1", "8.el9_2.4"),
+        ("three", "1", "3.0.7~rc1", "24.el9"), ("four", None, "4.18^git2", "1.el9.alma.1"),
+        ("five", "32", "9.16.23", "0.el9"), ("six", None, "2024b", "2.el9"),
+        ("seven", None, "007", "1"), ("eight", "1", "1_2+3", "0.1.rc2.el9")])
+    records, pairs = [], []
+    for name, version in installed.items():
+        for other in rpm_variants(version):
+            pairs.append((version, other))
+            for events in ([{"introduced": "0"}, {"fixed": other}], [{"introduced": other}]):
+                records.append({"id": f"CVE-2030-{len(records):05}",
+                                "modified": "2030-01-01T00:00:00Z",
+                                "affected": [{"package": {"ecosystem": "AlmaLinux:9", "name": name},
+                                              "ranges": [{"type": "ECOSYSTEM", "events": events}]}]})
+    (tmp_path / "osv.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    packages = [(n, v, n, v, None) for n, v in installed.items()]
+    expected = slow_reading(Rpm(tmp_path, pairs), packages, records, "AlmaLinux:9")
+    assert len(expected) > 60
+    found = scan(assay, root, tmp_path, tmp_path / "osv.jsonl")
+    assert found - expected == set() and expected - found == set()
+
+
+@pytest.mark.skipif(not ALMA.exists(), reason="ASSAY_FEEDS names no folder of feeds")
+def test_almalinuxs_advisories(assay, tmp_path):
+    """Of every tenth package that ever was mended, a version in the middle of its fixes."""
+    records = [json.loads(line) for line in run("zstdcat", ALMA).splitlines()]
+    fixes = collections.defaultdict(list)
+    for record in records:
+        for name, _, fixed in ranges(record, "AlmaLinux:9"):
+            if fixed:
+                fixes[name].append(fixed)
+    simple = re.compile(r"(?:(\d+):)?([A-Za-z0-9._+~^]+)-([A-Za-z0-9._+~^]+)")
+    names = sorted(n for n, f in fixes.items()
+                   if re.fullmatch(r"[A-Za-z0-9._+-]+", n) and all(map(simple.fullmatch, f))
+                   and not any(".module" in v for v in f))[::25]
+    chosen = [(name, *simple.fullmatch(fixes[name][len(fixes[name]) // 2]).groups())
+              for name in names]
+    root, installed = rpm_root(tmp_path, chosen)
+    rpm = Rpm(tmp_path, [(installed[n], f) for n in names for f in fixes[n]])
+    expected = set()
+    for record in records:
+        for name, _, fixed in ranges(record, "AlmaLinux:9"):
+            if name in installed and (fixed is None or rpm.older(installed[name], fixed)):
+                expected |= {(name, cve) for cve in record["related"] if cve.startswith("CVE-")}
+    assert len(expected) > 200
+    found = {(n, i) for n, i, _ in scan(assay, root, tmp_path, ALMA) if i.startswith("CVE-")}
+    assert found - expected == set() and expected - found == set()
