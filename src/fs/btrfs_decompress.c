@@ -1,11 +1,11 @@
 #include "fs/btrfs_decompress.h"
 
 #include <glib.h>
-#include <lzo/lzo1x.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/cursor.h"
+#include "fs/lzo1x.h"
 
 #define LZO_LENGTH 4u /* bytes of every length in the framing */
 
@@ -14,8 +14,8 @@ static const char *lzo_segment(uint32_t sector, const uint8_t *in, size_t in_len
                                size_t room, size_t *got)
 {
     uint8_t whole[BTRFS_MAX_SECTOR];
-    lzo_uint n = sector;
-    if (lzo1x_decompress_safe(in, in_len, whole, &n, NULL) != LZO_E_OK)
+    size_t n;
+    if (!lzo1x_unpack(in, in_len, whole, sector, &n))
         return "an LZO segment is damaged or longer than a sector";
     *got = (size_t)min_u64(n, room);
     memcpy(out, whole, *got);
