@@ -35,6 +35,7 @@
 #define LIMIT_RPM_ENTRIES        65536u       /* in its index (rpm: HEADER_TAGS_MAX) */
 #define LIMIT_USERS              1000000u
 #define LIMIT_JOURNAL_OVERLAY    (256u << 20) /* replayed journal blocks kept in memory */
+#define LIMIT_JOURNAL_UNITS      (1u << 20)   /* replayed journal blocks in all */
 #define LIMIT_SUBVOLUMES         65536u       /* of one filesystem (btrfs) */
 #define LIMIT_BTRFS_CHUNKS       (1u << 20)   /* stripes of all chunks; one covers up to 10 GiB */
 #define LIMIT_BTRFS_CACHE        (16u << 20)  /* tree blocks kept in memory */

@@ -100,11 +100,15 @@ struct block_column {
 };
 struct block *block_stripes_new(const struct block_column *columns, size_t count, uint32_t unit,
                                 uint64_t column_len, const char *name, GError **error);
-/* Sectors kept in memory in front of another block (a replayed journal). */
+/* Units of bytes in front of another block (a replayed journal). They are put there before the
+ * overlay is shared between threads; those of the same index replace each other. */
 struct block *block_overlay_new(struct block *under, uint32_t unit, const char *name);
-/* Puts unit bytes over the block at index*unit. Only before the overlay is shared between threads.
- * ASSAY_ERROR_LIMIT past LIMIT_JOURNAL_OVERLAY. */
+/* Puts a copy of unit bytes over the block at index*unit. ASSAY_ERROR_LIMIT past
+ * LIMIT_JOURNAL_OVERLAY bytes. */
 bool block_overlay_put(struct block *overlay, uint64_t index, const void *bytes, GError **error);
+/* Has the unit at index*unit read from another place of the block below, in bytes.
+ * ASSAY_ERROR_LIMIT past LIMIT_JOURNAL_UNITS, as for block_overlay_put(). */
+bool block_overlay_move(struct block *overlay, uint64_t index, uint64_t from, GError **error);
 /* A fixed amount of memory in front of a block that is slow to reach, with reading ahead. */
 struct block *block_cache_new(struct block *under, const char *name);
 /* A server's export over an already connected socket; takes the descriptor, also on failure.

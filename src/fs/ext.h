@@ -124,8 +124,6 @@ bool ext_file_read(struct tree_file *f, uint64_t off, void *buf, size_t len, GEr
 bool ext_file_extent_at(struct tree_file *f, uint64_t off, struct block_extent *out,
                         GError **error);
 void ext_file_close(struct tree_file *f);
-/* Any inode's contents, whatever its type (the journal, a directory, a long symlink). */
-struct tree_file *ext_file_of(struct ext *fs, const struct ext_inode *inode, GError **error);
 char *ext_readlink(struct tree *t, struct tree_node node, GError **error);
 
 /* --- ext_journal.c ------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ static bool keep_inline(struct ext_file *f, const struct ext_inode *inode, GErro
     return true;
 }
 
-struct tree_file *ext_file_of(struct ext *fs, const struct ext_inode *inode, GError **error)
+/* Contents of any kind of inode: a long link has them, too. */
+static struct tree_file *file_of(struct ext *fs, const struct ext_inode *inode, GError **error)
 {
     if (inode->flags & EXT4_ENCRYPT_FL) {
         fail_unsupported(error, "inode %u is encrypted", inode->number);
@@ -61,7 +62,7 @@ struct tree_file *ext_file_open(struct tree *t, struct tree_node node, GError **
         fail(error, ASSAY_ERROR_INVALID, "inode %u is not a regular file", inode.number);
         return NULL;
     }
-    return ext_file_of(ext_of(t), &inode, error);
+    return file_of(ext_of(t), &inode, error);
 }
 
 bool ext_file_read(struct tree_file *file, uint64_t off, void *buf, size_t len, GError **error)
@@ -151,7 +152,7 @@ char *ext_readlink(struct tree *t, struct tree_node node, GError **error)
         memcpy(target, inode.block, len);
         return g_steal_pointer(&target);
     }
-    struct tree_file *f = ext_file_of(fs, &inode, error);
+    struct tree_file *f = file_of(fs, &inode, error);
     if (f == NULL)
         return NULL;
     bool good = len == 0 || ext_file_read(f, 0, target, len, error);

@@ -81,7 +81,8 @@ struct newest {
 
 struct journal {
     struct ext *fs;
-    struct tree_file *file;
+    struct ext_map map;
+    uint64_t size;  /* bytes of the inode */
     uint8_t *bytes; /* the current block of the log */
     uint32_t block_size, first, end, start, sequence;
     uint32_t fast_first, fast_blocks;
@@ -105,9 +106,23 @@ static bool has_checksums(const struct journal *j)
     return j->checksum_v2 || j->checksum_v3;
 }
 
+/* Where a block of the log lies, in bytes. */
+static bool locate(struct journal *j, uint32_t index, uint64_t *place, GError **error)
+{
+    struct ext_run run;
+    if (!ext_map_find(&j->map, index, &run, error))
+        return false;
+    if (run.zero)
+        return fail_corrupt(error, "its block %u is missing", index);
+    *place = (run.place + (index - run.start)) * j->block_size;
+    return true;
+}
+
 static bool read_block(struct journal *j, uint32_t index, GError **error)
 {
-    return ext_file_read(j->file, (uint64_t)index * j->block_size, j->bytes, j->block_size, error);
+    uint64_t place = 0;
+    return locate(j, index, &place, error) &&
+           block_read(j->fs->tree.block, place, j->bytes, j->block_size, error);
 }
 
 /* --- superblock ---------------------------------------------------------------------------------
@@ -149,8 +164,8 @@ static bool check_features(const struct journal *j, GError **error)
 
 static bool read_super(struct journal *j, GError **error)
 {
-    if (j->file->size < (uint64_t)2 * j->block_size)
-        return fail_corrupt(error, "of %" G_GUINT64_FORMAT " bytes", j->file->size);
+    if (j->size < (uint64_t)2 * j->block_size)
+        return fail_corrupt(error, "of %" G_GUINT64_FORMAT " bytes", j->size);
     if (!read_block(j, 0, error))
         return false;
     uint32_t type = be32(j->bytes, H_TYPE), blocks = be32(j->bytes, S_BLOCKS);
@@ -166,7 +181,7 @@ static bool read_super(struct journal *j, GError **error)
     j->start = be32(j->bytes, S_START);
     if (be32(j->bytes, S_BLOCK_SIZE) != j->block_size)
         return fail_corrupt(error, "blocks of %u bytes", be32(j->bytes, S_BLOCK_SIZE));
-    if (blocks > j->file->size / j->block_size || j->fast_blocks >= blocks)
+    if (blocks > j->size / j->block_size || j->fast_blocks >= blocks)
         return fail_corrupt(error, "%u blocks, which do not fit", blocks);
     j->end = blocks - j->fast_blocks;
     j->fast_first = j->end + 1; /* as Linux has it: the block between them is not used */
@@ -356,8 +371,8 @@ static bool note_tags(struct journal *j, uint32_t index, uint32_t sequence, uint
         (*count)++;
         if (g_hash_table_contains(j->revoked, &tag.place))
             continue;
-        if (((uint64_t)g_hash_table_size(j->newest) + 1) * j->block_size > LIMIT_JOURNAL_OVERLAY)
-            return fail_limit(error, "holds more than %u MiB", LIMIT_JOURNAL_OVERLAY >> 20);
+        if (g_hash_table_size(j->newest) >= LIMIT_JOURNAL_UNITS)
+            return fail_limit(error, "holds more than %u blocks", LIMIT_JOURNAL_UNITS);
         const struct newest n = { tag.place, next_index(j, index, *count), sequence, tag.flags,
                                   tag.checksum };
         struct newest *kept = g_memdup2(&n, sizeof n);
@@ -433,17 +448,21 @@ static bool data_checksum_good(const struct journal *j, const struct newest *n)
 
 static bool put(struct journal *j, const struct newest *n, GError **error)
 {
+    uint64_t place = 0;
+    if (!locate(j, n->index, &place, error))
+        return false;
+    if (!has_checksums(j) && !(n->flags & TAG_ESCAPED))
+        return block_overlay_move(j->overlay, n->place, place, error);
     if (!read_block(j, n->index, error))
         return false;
     if (!data_checksum_good(j, n))
         return fail_corrupt(error,
-                            "block %" G_GUINT64_FORMAT " of transaction %u has a wrong "
-                            "checksum",
+                            "block %" G_GUINT64_FORMAT " of transaction %u has a wrong checksum",
                             n->place, n->sequence);
-    if (n->flags & TAG_ESCAPED) {
-        const uint32_t magic = GUINT32_TO_BE(MAGIC);
-        memcpy(j->bytes, &magic, sizeof magic);
-    }
+    if (!(n->flags & TAG_ESCAPED))
+        return block_overlay_move(j->overlay, n->place, place, error);
+    const uint32_t magic = GUINT32_TO_BE(MAGIC);
+    memcpy(j->bytes, &magic, sizeof magic);
     return block_overlay_put(j->overlay, n->place, j->bytes, error);
 }
 
@@ -498,35 +517,33 @@ static bool replay(struct journal *j, enum tree_recovery *out, GError **error)
     return true;
 }
 
-static struct tree_file *open_journal(struct ext *fs, GError **error)
+static bool open_journal(struct journal *j, GError **error)
 {
+    struct ext *fs = j->fs;
     struct ext_inode inode;
-    if (fs->super.journal_inode == 0) {
-        fail_unsupported(error, "lies on another device, which is not given");
-        return NULL;
-    }
+    if (fs->super.journal_inode == 0)
+        return fail_unsupported(error, "lies on another device, which is not given");
     if (!ext_inode_read(fs, fs->super.journal_inode, &inode, error))
-        return NULL;
-    return ext_file_of(fs, &inode, error);
+        return false;
+    j->size = inode.stat.size;
+    ext_map_init(&j->map, fs, &inode);
+    return true;
 }
 
 struct block *ext_journal_overlay(struct ext *fs, enum tree_recovery *out)
 {
     g_autoptr(GError) why = NULL;
     struct journal j = { .fs = fs, .block_size = fs->super.block_size };
-    *out = TREE_RECOVERY_NEEDED;
-    j.file = open_journal(fs, &why);
     j.bytes = g_malloc(j.block_size);
     j.newest = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     j.revoked = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    if (j.file == NULL || !replay(&j, out, &why)) {
+    if (!open_journal(&j, &why) || !replay(&j, out, &why)) {
         tree_fault(&fs->tree, "journal: %s; the newest changes are missing", why->message);
         *out = TREE_RECOVERY_NEEDED;
     }
     g_hash_table_unref(j.newest);
     g_hash_table_unref(j.revoked);
     g_free(j.bytes);
-    if (j.file != NULL)
-        ext_file_close(j.file);
+    ext_map_done(&j.map);
     return j.overlay;
 }
