@@ -110,7 +110,7 @@ static struct block *make_raid1(const struct array *a, GError **error)
     for (unsigned i = 0; i < a->members->len; i++) {
         const struct volume *v = g_ptr_array_index(a->members, i);
         const struct md_super *s = super_of(v);
-        if (s->role < s->disks && !s->recovering && s->events == a->newest->events)
+        if (s->role < s->disks && !s->recovering && s->events == a->newest->events && s->size > 0)
             return block_slice_new(v->block, s->data_off, s->size, a->name, error);
     }
     fail(error, ASSAY_ERROR_NOT_FOUND, "%s: no member of it is a copy in sync", a->name);

@@ -16,9 +16,9 @@ struct mark {
 };
 
 static const struct mark marks[] = {
-    { "luks", 0, "LUKS\xba\xbe\0\1", 8, "it is encrypted (LUKS1)" },
-    { "luks", 0, "LUKS\xba\xbe\0\2", 8, "it is encrypted (LUKS2)" },
-    { "bitlocker", 3, "-FVE-FS-", 8, "it is encrypted (BitLocker)" },
+    { "luks", 0, "LUKS\xba\xbe\0\1", 8, "encrypted (LUKS1)" },
+    { "luks", 0, "LUKS\xba\xbe\0\2", 8, "encrypted (LUKS2)" },
+    { "bitlocker", 3, "-FVE-FS-", 8, "encrypted (BitLocker)" },
     { "bcache", 4120, "\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81", 16,
       "bcache devices are not read" },
     { "ceph-bluestore", 0, "bluestore block device", 22, "Ceph OSDs (BlueStore) are not read" },

@@ -1,16 +1,13 @@
 #include "volume/volume.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/limits.h"
 #include "volume/drivers.h"
 
 const struct volume_driver *const volume_drivers[] = {
-    &md_driver,
-    &lvm2_driver,
-    &gpt_driver,
-    &mbr_driver,
-    &named_driver,
-    NULL,
+    &md_driver, &lvm2_driver, &gpt_driver, &mbr_driver, &named_driver, NULL,
 };
 
 static void volume_free(void *p)
@@ -80,7 +77,11 @@ struct volume *volume_set_add_disk(struct volume_set *set, struct block *b)
 void volume_set_fault(struct volume *v, GError *error)
 {
     if (v->fault == NULL) {
-        v->fault = g_strdup(error->message);
+        /* It is shown beside the name, which need not be said twice. */
+        const char *text = error->message;
+        size_t len = strlen(v->name);
+        bool named = g_str_has_prefix(text, v->name) && g_str_has_prefix(text + len, ": ");
+        v->fault = g_strdup(named ? text + len + 2 : text);
         v->fault_code = error->code;
     }
     g_error_free(error);

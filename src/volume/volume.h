@@ -31,7 +31,7 @@ struct volume {
     char *type;           /* partition type: GPT GUID in lower case or MBR "0x83"; NULL */
     char *label;          /* partition name; NULL */
     char *uuid;           /* PARTUUID, LV or array uuid, lower case as /dev/disk shows it; NULL */
-    char *fault;          /* why it, or a part of it, cannot be read; NULL */
+    char *fault;          /* why it, or a part of it, cannot be read, without its name; NULL */
     int fault_code;       /* enum assay_error, valid with fault */
     void *state;          /* what its driver knows of it between split and assemble; owned */
     GDestroyNotify state_free;

@@ -340,8 +340,8 @@ def test_lvm_raid_and_thin(assay, tmp_path):
     found = volumes(assay, "--together", *images, status=3)
     assert {n for n in found if n.startswith("vg0")} == {"vg0/raid", "vg0/pool", "vg0/thin"}
     gap = reasons(assay, "--together", *images)
-    assert gap["vg0/thin"]["reason"] == "vg0/thin: thin volumes are not read yet"
-    assert gap["vg0/pool"]["reason"] == "vg0/pool: thin pools are not read yet"
+    assert gap["vg0/thin"]["reason"] == "thin volumes are not read yet"
+    assert gap["vg0/pool"]["reason"] == "thin pools are not read yet"
     for order in (images, images[::-1], images[:1], images[1:]):
         assert assay("cat", "--volume", "vg0/raid", "--together", *order,
                      "/name").stdout == b"leg\n"
@@ -418,7 +418,7 @@ def test_md_stripes(assay, tmp_path):
             assert "correct" in examine(device)["Checksum"]
     assert name_in(assay, "md0", "--together", *images[::-1]) == "fs"
     gap = reasons(assay, images[0])
-    assert "md0: member 1 of 2 is missing" in gap["md0"]["reason"]
+    assert "member 1 of 2 is missing" in gap["md0"]["reason"]
 
 
 def test_md_raid5_is_a_gap(assay, tmp_path):
@@ -426,7 +426,7 @@ def test_md_raid5_is_a_gap(assay, tmp_path):
     put(image, 4096, md_super_1(4096, SIZE, 5, 0, 3, "host:5", disks=3, chunk=65536))
     gap = reasons(assay, image)
     assert gap["md5"]["state"] == "unreadable"
-    assert gap["md5"]["reason"] == "md5: md RAID 5 arrays are not read yet"
+    assert gap["md5"]["reason"] == "md RAID 5 arrays are not read yet"
 
 
 def tree_image(path, size, folder, files):

@@ -264,11 +264,11 @@ static void test_not_read(void)
     static const struct {
         const char *type, *message;
     } kinds[] = {
-        { "thin", "vg0/v: thin volumes are not read yet" },
-        { "thin-pool", "vg0/v: thin pools are not read yet" },
-        { "cache", "vg0/v: cached volumes are not read yet" },
-        { "vdo", "vg0/v: VDO volumes are not read yet" },
-        { "raid6_zr", "vg0/v: LVM segments of type 'raid6_zr' are not read yet" },
+        { "thin", "thin volumes are not read yet" },
+        { "thin-pool", "thin pools are not read yet" },
+        { "cache", "cached volumes are not read yet" },
+        { "vdo", "VDO volumes are not read yet" },
+        { "raid6_zr", "LVM segments of type 'raid6_zr' are not read yet" },
     };
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_autofree char *segment = g_strdup_printf(
@@ -321,7 +321,7 @@ static void test_missing(void)
     g_autoptr(volume_set) set = disk_scan(&a);
     assert_no_fault(get_volume(set, "vg0/v"));
     assert_fault(get_volume(set, "vg0/w"), ASSAY_ERROR_NOT_FOUND,
-                 "vg0/w: needs the physical volume pv1 (/dev/sdb, uuid "
+                 "needs the physical volume pv1 (/dev/sdb, uuid "
                  "000000-0000-0000-0000-0000-0000-00pv01), which is missing");
     g_assert_cmpuint(get_volume(set, "vg0/w")->size, ==, EXTENT);
     disk_clear(&a);

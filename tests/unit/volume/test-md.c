@@ -94,7 +94,7 @@ static void test_not_in_sync(void)
     assert_byte(get_volume(both, "md/root"), 0, 2);
     g_autoptr(volume_set) alone = disk_scan(&a);
     assert_fault(get_volume(alone, "md/root"), ASSAY_ERROR_NOT_FOUND,
-                 "md/root: no member of it is a copy in sync");
+                 "no member of it is a copy in sync");
     disk_put16(&b, 4096 + 256 + 2, 0xffff); /* a spare */
     sign_1(&b, 4096);
     g_autoptr(volume_set) spare = disk_scan(&b);
@@ -141,7 +141,7 @@ static void test_not_read(void)
     struct disk a = member_new(4096, 5, 0, 7);
     g_autoptr(volume_set) set = disk_scan(&a);
     assert_fault(get_volume(set, "md/root"), ASSAY_ERROR_UNSUPPORTED,
-                 "md/root: md RAID 5 arrays are not read yet");
+                 "md RAID 5 arrays are not read yet");
     disk_clear(&a);
     a = member_new(4096, 1, 0, 7);
     disk_put32(&a, 4096 + 8, 4);

@@ -18,9 +18,9 @@ static void check(size_t off, const char *bytes, size_t len, const char *content
 
 static void test_encrypted(void)
 {
-    check(0, "LUKS\xba\xbe\0\1", 8, "luks", "disk0: it is encrypted (LUKS1)");
-    check(0, "LUKS\xba\xbe\0\2", 8, "luks", "disk0: it is encrypted (LUKS2)");
-    check(3, "-FVE-FS-", 8, "bitlocker", "disk0: it is encrypted (BitLocker)");
+    check(0, "LUKS\xba\xbe\0\1", 8, "luks", "encrypted (LUKS1)");
+    check(0, "LUKS\xba\xbe\0\2", 8, "luks", "encrypted (LUKS2)");
+    check(3, "-FVE-FS-", 8, "bitlocker", "encrypted (BitLocker)");
 }
 
 static void test_members(void)
