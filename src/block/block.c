@@ -137,8 +137,10 @@ struct block *block_image_open(struct block *file, const struct block_image_opti
     } else if (!g_str_equal(options->format, "raw")) {
         format = format_by_name(options->format);
         if (format == NULL) {
+            /* The user named the first image's, the image that refers to them the others'. */
             g_autofree char *shown = text_safe(options->format);
-            fail_unsupported(error, "%s: unknown image format '%s'", file->name, shown);
+            (void)fail(error, options->depth == 0 ? ASSAY_ERROR_INVALID : ASSAY_ERROR_UNSUPPORTED,
+                       "%s: unknown image format '%s'", file->name, shown);
             return NULL;
         }
     }
@@ -150,8 +152,8 @@ struct block *block_image_open(struct block *file, const struct block_image_opti
     if (format != NULL)
         return format->open(file, options, error);
     if (options->snapshot != NULL) {
-        fail(error, ASSAY_ERROR_NOT_FOUND, "%s: a raw image has no snapshot '%s'", file->name,
-             options->snapshot);
+        (void)fail(error, ASSAY_ERROR_INVALID, "%s: a raw image has no snapshot '%s'", file->name,
+                   options->snapshot);
         return NULL;
     }
     return block_ref(file);

@@ -27,7 +27,9 @@ bool fail_on_parse(const char *text, struct fail_on *out, GError **error)
     *out = (struct fail_on){ 0 };
     if (g_strcmp0(text, "none") == 0)
         return true;
-    g_auto(GStrv) words = g_strsplit(text != NULL ? text : "any", ",", -1);
+    /* Empty, as a script leaves it whose variable is not set, has no words at all. */
+    const char *given = text == NULL ? "any" : *text == '\0' ? "," : text;
+    g_auto(GStrv) words = g_strsplit(given, ",", -1);
     for (char **w = words; *w != NULL; w++) {
         if (!parse_word(g_strstrip(*w), out))
             return fail(error, ASSAY_ERROR_INVALID,

@@ -159,9 +159,11 @@ static void tell_failure(const struct frame *f)
 {
     for (unsigned i = 0; i < f->coverage->len; i++) {
         const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
-        if (c->state == COVERAGE_UNREADABLE &&
-            (g_str_equal(c->kind, "target") || g_str_equal(c->kind, "disk")))
-            (void)cli_fail("%s: %s", f->target, c->reason);
+        if (c->state != COVERAGE_UNREADABLE ||
+            (!g_str_equal(c->kind, "target") && !g_str_equal(c->kind, "disk")))
+            continue;
+        bool named = g_str_has_prefix(c->reason, f->target);
+        (void)cli_fail("%s%s%s", named ? "" : f->target, named ? "" : ": ", c->reason);
     }
 }
 
