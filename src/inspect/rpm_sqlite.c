@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "inspect/block_vfs.h"
 #include "inspect/rpm_database.h"
+#include "inspect/sqlite_log.h"
 
 struct reader {
     const struct rpm_sink *sink;
@@ -163,6 +164,9 @@ static bool sqlite_each(const struct rpm_files *files, const struct rpm_sink *si
         .budget = files->main->size + (files->log != NULL ? files->log->size : 0) +
                   (files->journal != NULL ? files->journal->size : 0),
     };
+    GError *log_error = NULL;
+    if (files->log != NULL && !sqlite_log_check(files->log, &log_error))
+        sink->fault(sink->user, log_error);
     bool ok = read_database(&r, proper_size(files), error);
     (void)sqlite3_blob_close(r.blob);
     (void)sqlite3_close(r.db);

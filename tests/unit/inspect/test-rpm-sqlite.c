@@ -88,6 +88,22 @@ static void expect(const struct files *f, const char *headers, const char *fault
     harvest_free(h);
 }
 
+static struct harvest *harvest_log(GBytes *main, const uint8_t *log, size_t len)
+{
+    struct harvest *h = harvest_new();
+    const struct rpm_sink sink = { harvest_header, harvest_fault, h };
+    struct rpm_files files = {
+        .main = memory_block(g_bytes_get_data(main, NULL), g_bytes_get_size(main), "db"),
+        .log = memory_block(log, len, "db-wal"),
+    };
+    GError *error = NULL;
+    if (!rpm_sqlite.each(&files, &sink, &error))
+        harvest_fault(h, error);
+    block_unref(files.main);
+    block_unref(files.log);
+    return h;
+}
+
 static void test_rows(void)
 {
     struct files f;
@@ -111,6 +127,38 @@ static void test_log(void)
     (void)g_unlink(f.log);
     expect(&f, "1:10 ", "");
     sqlite3_close(db);
+    files_done(&f);
+}
+
+/* Transactions that a damaged log hides are told of; the torn end of a log is not. */
+static void test_damaged_log(void)
+{
+    struct files f;
+    files_init(&f);
+    sqlite3 *db = open_db(&f);
+    run(db, "PRAGMA page_size=512;" TABLE);
+    run(db,
+        "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0;"
+        "INSERT INTO Packages VALUES (1, x'01'); INSERT INTO Packages VALUES (2, zeroblob(900));"
+        "INSERT INTO Packages VALUES (3, x'03')");
+    g_autoptr(GBytes) main_bytes = contents(f.main), log_bytes = contents(f.log);
+    sqlite3_close(db);
+    size_t len = g_bytes_get_size(log_bytes);
+    g_autofree uint8_t *bytes = g_memdup2(g_bytes_get_data(log_bytes, NULL), len);
+    for (size_t cut = 0; cut <= 536; cut += 67) { /* within the last frame */
+        struct harvest *h = harvest_log(main_bytes, bytes, len - cut);
+        g_assert_cmpstr(h->headers->str, ==, cut == 0 ? "1:1 2:900 3:1 " : "1:1 2:900 ");
+        g_assert_cmpstr(h->faults->str, ==, "");
+        harvest_free(h);
+    }
+    for (size_t i = 0; i < len; i += 3) {
+        bytes[i] ^= 0x40;
+        struct harvest *h = harvest_log(main_bytes, bytes, len);
+        if (!g_str_equal(h->headers->str, "1:1 2:900 3:1 "))
+            g_assert_cmpuint(h->faults->len, >, 0);
+        harvest_free(h);
+        bytes[i] ^= 0x40;
+    }
     files_done(&f);
 }
 
@@ -224,6 +272,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rpm-sqlite/every row of Packages is given out", test_rows);
     g_test_add_func("/rpm-sqlite/a log that was not checkpointed counts", test_log);
+    g_test_add_func("/rpm-sqlite/a damaged log is told of", test_damaged_log);
     g_test_add_func("/rpm-sqlite/a transaction that did not end is undone", test_journal);
     g_test_add_func("/rpm-sqlite/only a real table is read", test_not_a_table);
     g_test_add_func("/rpm-sqlite/no expression of the schema runs", test_computed);
