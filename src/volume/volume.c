@@ -7,7 +7,12 @@
 #include "volume/drivers.h"
 
 const struct volume_driver *const volume_drivers[] = {
-    &md_driver, &lvm2_driver, &gpt_driver, &mbr_driver, &named_driver, NULL,
+    &md_driver,
+    &lvm2_driver,
+    &gpt_driver,
+    &mbr_driver,
+    &named_driver,
+    NULL,
 };
 
 static void volume_free(void *p)
