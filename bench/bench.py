@@ -117,28 +117,39 @@ def peer_libguestfs(warm):
             row(f"{name} (no KVM)", taken, f"{taken.seconds / warm.seconds:.0f} times as long")
 
 
+def on_all_cores(folder, *tools):
+    """Each tool over all files below folder, all at once, together as many processes as cores."""
+    each = max(1, (os.cpu_count() or 1) // len(tools))
+    runs = " ".join(f"find {folder} -type f -print0 | xargs -0 -P {each} {tool} >/dev/null &"
+                    for tool in tools)
+    return "sh", "-c", f"{runs} wait"
+
+
 def bench_files():
     heading("Every file of that system, hashed: SHA-1 and SHA-256")
-    taken = best(2, ASSAY, "frame", "--files", "-o", "/dev/null", images.debian())
-    hashed = best(2, ASSAY, "ls", "-R", "--hash", "--format", "json", "--volume", "disk0p1",
-                  images.debian(), "/")
-    files = [json.loads(line) for line in hashed.output.splitlines()]
+    listed = measure(ASSAY, "ls", "-R", "--format", "json", "--volume", "disk0p1",
+                     images.debian(), "/")
+    files = [json.loads(line) for line in listed.output.splitlines()]
     size = sum(f["size"] for f in files if f["type"] == "file")
     print(f"    {sum(f['type'] == 'file' for f in files)} files, {size / MIB:.0f} MiB", flush=True)
-    row("assay frame --files", taken, f"{size / MIB / taken.seconds:.0f} MiB/s")
-    raw, each = images.debian_raw(), max(1, (os.cpu_count() or 2) // 2)
-    with images.mounted(raw, "ro", f"offset={images.START}", "noload") as folder:
-        # Both at once, on all cores, as many files to a process as fit.
-        sums = "; ".join(f"find {folder} -type f -print0 | xargs -0 -P {each} {tool} >/dev/null &"
-                         for tool in ("sha1sum", "sha256sum")).replace("&;", "&")
-        plain = best(2, "sh", "-c", f"{sums} wait")
-        row("sha1sum and sha256sum, mounted", plain, f"{size / MIB / plain.seconds:.0f} MiB/s",
-            f"assay reaches {100 * plain.seconds / taken.seconds:.0f} %")
-        types = f"find {folder} -type f -print0 | xargs -0 -P {2 * each} file --mime-type >/dev/null"
-        typed = measure("sh", "-c", types)
-        both = plain._replace(seconds=plain.seconds + typed.seconds, memory=0)
-        row("and file --mime-type, as assay does too", both,
-            f"assay reaches {100 * both.seconds / taken.seconds:.0f} %")
+
+    def rate(taken, *notes):
+        return (f"{size / MIB / taken.seconds:.0f} MiB/s", *notes)
+
+    with open(os.devnull, "wb") as null, images.mounted(
+            images.debian_raw(), "ro", f"offset={images.START}", "noload") as folder:
+        sums = best(3, *on_all_cores(folder, "sha1sum", "sha256sum"))
+        row("sha1sum and sha256sum, mounted", sums, *rate(sums))
+        hashed = best(3, ASSAY, "ls", "-R", "--hash", "--volume", "disk0p1", images.debian(), "/",
+                      stdout=null)
+        row("assay ls -R --hash", hashed,
+            *rate(hashed, f"{100 * sums.seconds / hashed.seconds:.0f} % of those"))
+        types = measure(*on_all_cores(folder, "file --mime-type"))
+        both = types._replace(seconds=types.seconds + sums.seconds, memory=0)
+        row("sha1sum, sha256sum and file --mime-type", both, *rate(both))
+        taken = measure(ASSAY, "frame", "--files", "-o", "/dev/null", images.debian())
+        row("assay frame --files, media types too", taken,
+            *rate(taken, f"{100 * both.seconds / taken.seconds:.0f} % of those"))
 
 
 def bench_walk():

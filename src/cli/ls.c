@@ -116,6 +116,7 @@ static enum cli_status ls_run(int argc, char **argv)
         .place = { .volume = volume, .system = system_name, .path = argv[argc - 1] },
         .recursive = recursive,
         .hash = hash,
+        .types = s.json,
     };
     g_autoptr(inspect_target) t = cli_target_open(argv, (size_t)argc - 1, &options, &error);
     if (t == NULL)

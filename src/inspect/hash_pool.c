@@ -52,7 +52,7 @@ struct task {
 struct worker {
     struct hash_pool *pool;
     GThread *thread;
-    struct media *media;
+    struct media *media;                  /* NULL: no types */
     struct digest *digests[DIGEST_COUNT]; /* for batches */
 };
 
@@ -116,7 +116,8 @@ static void run_batch(struct worker *w, struct batch *b)
             if (!digest_end(w->digests[k], f->result->sum[k]))
                 f->result->failed = true;
         }
-        f->result->media = media_type(w->media, b->buffer + f->off, f->len, f->pie);
+        if (w->media != NULL)
+            f->result->media = media_type(w->media, b->buffer + f->off, f->len, f->pie);
     }
     g_mutex_lock(&w->pool->lock);
     for (unsigned i = 0; i < b->count; i++)
@@ -134,7 +135,7 @@ static void run_piece(struct worker *w, struct lane *l, const struct piece *piec
     else
         digest_update(l->digest, piece->buffer, (size_t)piece->len);
     /* The shorter sum's thread has time for this. */
-    if (piece->first && l->kind == DIGEST_SHA1)
+    if (piece->first && l->kind == DIGEST_SHA1 && w->media != NULL)
         s->result->media = media_type(w->media, piece->buffer, (size_t)piece->len, s->pie);
 }
 
@@ -205,7 +206,7 @@ static void *worker_main(void *user)
 /* --- the pool -----------------------------------------------------------------------------------
  */
 
-struct hash_pool *hash_pool_new(unsigned threads, GError **error)
+struct hash_pool *hash_pool_new(unsigned threads, bool types, GError **error)
 {
     struct hash_pool *p = g_new0(struct hash_pool, 1);
     p->worker_count = threads > 0 ? threads : MIN(g_get_num_processors(), MAX_THREADS);
@@ -221,8 +222,8 @@ struct hash_pool *hash_pool_new(unsigned threads, GError **error)
         w->pool = p;
         for (unsigned k = 0; k < DIGEST_COUNT; k++)
             w->digests[k] = digest_new(p->methods, k);
-        w->media = media_new(error);
-        ok = w->media != NULL;
+        w->media = types ? media_new(error) : NULL;
+        ok = !types || w->media != NULL;
     }
     if (ok)
         return p;

@@ -13,7 +13,7 @@
 /* What becomes of one file's contents. Starts zeroed; stays where it is until it is done. */
 struct hash_result {
     uint8_t sum[DIGEST_COUNT][DIGEST_MAX];
-    char *media; /* g_ref_string_release() */
+    char *media; /* g_ref_string_release(); NULL when not wanted */
     bool failed; /* the library had no memory */
     int left;    /* parts still to come; use hash_done() */
 };
@@ -23,8 +23,8 @@ struct hash_pool;
 struct hash_stream;
 
 /* Opens what hashing needs to open. No thread runs yet. threads: 0: as many as the machine has
- * processors, within reason. */
-struct hash_pool *hash_pool_new(unsigned threads, GError **error);
+ * processors, within reason. types: media types are wanted. */
+struct hash_pool *hash_pool_new(unsigned threads, bool types, GError **error);
 /* Starts the threads, once. */
 bool hash_pool_start(struct hash_pool *p, GError **error);
 /* Waits for all that has been given. Accepts NULL. */

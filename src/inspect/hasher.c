@@ -64,9 +64,9 @@ static void link_free(void *p)
     g_free(l);
 }
 
-struct hasher *hasher_new(unsigned threads, GError **error)
+struct hasher *hasher_new(unsigned threads, bool types, GError **error)
 {
-    struct hash_pool *pool = hash_pool_new(threads, error);
+    struct hash_pool *pool = hash_pool_new(threads, types, error);
     if (pool == NULL)
         return NULL;
     struct hasher *h = g_new0(struct hasher, 1);

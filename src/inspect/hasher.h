@@ -5,7 +5,7 @@
  * thousand records and HASH_BUFFERS buffers. Contents with several names are read once; holes are
  * not read.
  *
- *     g_autoptr(hasher) h = hasher_new(0, &error);     before sandbox_enter(): opens files
+ *     g_autoptr(hasher) h = hasher_new(0, true, &error);   before sandbox_enter(): opens files
  *     hasher_begin(h, func, user, &error);
  *     hasher_add(h, &file, 0, tree, node);             for each
  *     hasher_finish(h); */
@@ -21,8 +21,8 @@ typedef struct hasher hasher;
 /* code: enum assay_error, valid when file->fault is set. file is valid during the call. */
 typedef void (*hasher_func)(const struct frame_file *file, int code, void *user);
 
-/* threads: 0: as many as the machine has processors. */
-struct hasher *hasher_new(unsigned threads, GError **error);
+/* threads: 0: as many as the machine has processors. types: media types are wanted. */
+struct hasher *hasher_new(unsigned threads, bool types, GError **error);
 /* Accepts NULL. */
 void hasher_free(struct hasher *h);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(hasher, hasher_free)

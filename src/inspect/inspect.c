@@ -157,6 +157,7 @@ bool inspect_list(struct inspect_target *t, const struct inspect_options *option
     set_place(r, &list->place);
     r->recursive = list->recursive;
     r->hash = list->hash;
+    r->types = list->types;
     return run_listing(t, r, options, &l, error);
 }
 

@@ -67,7 +67,8 @@ struct inspect_place {
 struct inspect_list_options {
     struct inspect_place place;
     bool recursive;
-    bool hash; /* SHA-1, SHA-256 and media type of regular files */
+    bool hash;  /* SHA-1 and SHA-256 of regular files */
+    bool types; /* with hash: their media types too, which take ten times as long */
 };
 /* What list and copy met that could not be read, or that may be wrong. Valid during the call. */
 typedef void (*inspect_coverage_func)(const struct frame_coverage *c, void *user);

@@ -89,6 +89,7 @@ char *request_write(const struct request *r)
     json_object_set_new(o, "files", json_boolean(r->with_files));
     json_object_set_new(o, "recursive", json_boolean(r->recursive));
     json_object_set_new(o, "hash", json_boolean(r->hash));
+    json_object_set_new(o, "types", json_boolean(r->types));
     json_object_set_new(o, "memory", json_integer((json_int_t)r->memory));
     json_object_set_new(o, "timeout", json_integer((json_int_t)r->timeout));
     char *written = json_dumps(o, JSON_COMPACT);
@@ -136,6 +137,7 @@ struct request *request_read(const char *bytes, size_t len, GError **error)
     r->with_files = json_is_true(json_object_get(o, "files"));
     r->recursive = json_is_true(json_object_get(o, "recursive"));
     r->hash = json_is_true(json_object_get(o, "hash"));
+    r->types = json_is_true(json_object_get(o, "types"));
     r->memory = (uint64_t)json_integer_value(json_object_get(o, "memory"));
     r->timeout = (unsigned)json_integer_value(json_object_get(o, "timeout"));
     json_decref(o);

@@ -24,7 +24,7 @@ struct request {
     enum inspect_task task;
     GPtrArray *disks;                      /* struct request_disk *, owned */
     char *format, *volume, *system, *path; /* NULL: not given */
-    bool with_files, recursive, hash;
+    bool with_files, recursive, hash, types;
     uint64_t memory;  /* bytes */
     unsigned timeout; /* seconds; 0: none */
 };

@@ -108,7 +108,7 @@ struct setup {
     GString *expected;
 };
 
-static void setup_init(struct setup *s, unsigned threads)
+static void setup_init_as(struct setup *s, unsigned threads, bool types)
 {
     g_autoptr(GError) error = NULL;
     *s = (struct setup){ .fake.tree.drv = &fake_driver };
@@ -117,10 +117,15 @@ static void setup_init(struct setup *s, unsigned threads)
     s->fake.contents = g_array_new(FALSE, TRUE, sizeof(struct content));
     s->seen.text = g_string_new(NULL);
     s->expected = g_string_new(NULL);
-    s->hasher = hasher_new(threads, &error);
+    s->hasher = hasher_new(threads, types, &error);
     g_assert_no_error(error);
     g_assert_true(hasher_begin(s->hasher, see, &s->seen, &error));
     g_assert_no_error(error);
+}
+
+static void setup_init(struct setup *s, unsigned threads)
+{
+    setup_init_as(s, threads, true);
 }
 
 static void setup_done(struct setup *s)
@@ -190,6 +195,15 @@ static void test_sums_and_types_of_files_of_every_size(void)
         }
         setup_done(&s);
     }
+}
+
+static void test_without_types_there_are_sums_only(void)
+{
+    struct setup s;
+    setup_init_as(&s, 2, false);
+    add_good(&s, "/script", (struct content){ .size = 15, .bytes = TEXT, .len = 15 }, "-");
+    add_good(&s, "/large", (struct content){ .size = 999999 }, "-");
+    setup_done(&s);
 }
 
 static void test_records_come_back_in_order(void)
@@ -373,6 +387,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("sums and types of files of every size", test_sums_and_types_of_files_of_every_size);
+    ADD("without types there are sums only", test_without_types_there_are_sums_only);
     ADD("records come back in order", test_records_come_back_in_order);
     ADD("contents with several names are read once",
         test_contents_with_several_names_are_read_once);
