@@ -116,16 +116,16 @@ struct candidates {
 static bool consider_subvolume(const struct tree_subvolume *sub, void *user)
 {
     struct candidates *c = user;
-    if (is_set_aside(sub)) {
-        c->set_aside++;
-        return true;
-    }
     g_autofree char *name = sub->is_default || *sub->path == '\0'
                                 ? g_strdup(c->fs->volume->name)
                                 : g_strdup_printf("%s[%s]", c->fs->volume->name, sub->path);
     g_autoptr(root) r = root_new(c->fs, sub->root, name);
     if (!looks_like_root(r))
         return true;
+    if (is_set_aside(sub)) {
+        c->set_aside++;
+        return true;
+    }
     if (c->roots->len >= LIMIT_SYSTEMS) {
         c->over = true;
         return false;
