@@ -6,15 +6,6 @@
 #include "fs/drivers.h"
 #include "fs/ext_io.h"
 
-static bool ext_probe(struct block *b)
-{
-    struct ext_super super;
-    g_autofree char *damage = NULL;
-    /* A journal on its own has such a superblock, too. */
-    return ext_super_read(b, &super, &damage, NULL) &&
-           !(super.incompat & EXT3_FEATURE_INCOMPAT_JOURNAL_DEV);
-}
-
 /* Forgets what has been read of the filesystem. */
 static void drop(struct ext *fs)
 {
@@ -73,10 +64,8 @@ static bool load(struct ext *fs, GError **error)
         return false;
     fs->checksums = (fs->super.ro_compat & EXT4_FEATURE_RO_COMPAT_METADATA_CSUM) != 0;
     fs->window_size = MAX(EXT_WINDOW, fs->super.block_size);
-    if (!ext_io_open(b, &fs->super, &fs->fs, error)) {
-        g_prefix_error(error, "%s: ", b->name);
+    if (!ext_io_open(b, &fs->super, &fs->fs, error))
         return false;
-    }
     if (damage != NULL)
         tree_fault(&fs->tree, "%s", damage);
     check_groups(fs);
@@ -145,7 +134,7 @@ static void ext_close(struct tree *t)
 const struct tree_driver ext_driver = {
     .name = "ext4",
     .description = "ext2, ext3 and ext4",
-    .probe = ext_probe,
+    .probe = ext_super_probe,
     .open = ext_open,
     .stat = ext_stat,
     .lookup = ext_lookup,

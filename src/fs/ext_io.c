@@ -102,19 +102,21 @@ bool ext_io_fail(ext2_filsys fs, errcode_t code, GError **error)
         initialize_ext2_error_table();
         g_once_init_leave(&tables, 1);
     }
-    if (fs != NULL && code == EXT2_ET_SHORT_READ && ((struct ext_io *)fs->io)->why != NULL) {
-        g_propagate_error(error, g_steal_pointer(&((struct ext_io *)fs->io)->why));
+    struct ext_io *io = fs != NULL ? (struct ext_io *)fs->io : NULL;
+    if (io != NULL && code == EXT2_ET_SHORT_READ && io->why != NULL) {
+        g_propagate_error(error, g_steal_pointer(&io->why));
         return false;
     }
+    const char *name = io != NULL ? io->block->name : "ext4";
     if (code == EXT2_ET_NO_MEMORY)
-        return fail_limit(error, "%s", error_message(code));
-    return fail_corrupt(error, "%s", error_message(code));
+        return fail_limit(error, "%s: %s", name, error_message(code));
+    return fail_corrupt(error, "%s: %s", name, error_message(code));
 }
 
 bool ext_io_open(struct block *b, const struct ext_super *super, ext2_filsys *out, GError **error)
 {
     /* Features have been checked, with their names; an MMP block is for those who write. */
-    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP;
+    int flags = EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP | EXT2_FLAG_NOFREE_ON_ERROR;
     ext2_filsys fs = NULL;
     char name[24];
 #ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
@@ -123,8 +125,12 @@ bool ext_io_open(struct block *b, const struct ext_super *super, ext2_filsys *ou
     g_snprintf(name, sizeof name, NAME_FORMAT, (uintptr_t)b);
     errcode_t code = ext2fs_open2(name, NULL, flags, (int)super->copy,
                                   super->copy != 0 ? super->block_size : 0, &manager, &fs);
-    if (code != 0)
-        return ext_io_fail(NULL, code, error);
+    if (code != 0) {
+        (void)ext_io_fail(fs, code, error);
+        if (fs != NULL)
+            (void)ext2fs_free(fs);
+        return false;
+    }
     *out = fs;
     return true;
 }

@@ -207,6 +207,19 @@ bool ext_super_read(struct block *b, struct ext_super *out, char **damage, GErro
     return false;
 }
 
+bool ext_super_probe(struct block *b)
+{
+    uint8_t bytes[EXT_SUPER_SIZE];
+    struct ext_super super;
+    g_autofree char *damage = NULL;
+    /* All its fields agree; whether its checksum does, is said by who opens it. */
+    bool found =
+        block_read(b, EXT_SUPER_OFFSET, bytes, sizeof bytes, NULL) &&
+        (ext_super_parse(bytes, b->name, &super, NULL) || ext_super_read(b, &super, &damage, NULL));
+    /* A journal on its own has such a superblock, too. */
+    return found && !(super.incompat & EXT3_FEATURE_INCOMPAT_JOURNAL_DEV);
+}
+
 bool ext_super_check_features(const struct ext_super *super, const char *name, GError **error)
 {
     g_autoptr(GString) text = g_string_new(NULL);

@@ -29,6 +29,8 @@ struct ext_super {
 /* Parses and checks the relations between the fields, not the features. name: for messages. */
 bool ext_super_parse(const uint8_t bytes[EXT_SUPER_SIZE], const char *name, struct ext_super *out,
                      GError **error);
+/* The block has a superblock of ext, be it damaged. */
+bool ext_super_probe(struct block *b);
 /* The superblock of the block. Where the primary one shows its magic and is damaged, a copy of it
  * is taken and *damage says so; g_free(). */
 bool ext_super_read(struct block *b, struct ext_super *out, char **damage, GError **error);

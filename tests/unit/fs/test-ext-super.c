@@ -110,6 +110,8 @@ static void test_a_wrong_checksum_is_refused(void)
     struct image im = image_new(0, INCOMPAT, RO_CHECKSUMS);
     sum_all(&im);
     at_block(&im, AT_SUPER)[0x78] ^= 1;
+    g_autoptr(block) b = block_of(im.bytes, BLOCKS * SIZE);
+    g_assert_true(ext_driver.probe(b));
     refused(&im, ASSAY_ERROR_CORRUPT, "checksum");
     image_clear(&im);
 }
@@ -140,6 +142,17 @@ static void test_a_copy_stands_in_for_a_damaged_one(void)
     assert_fault(t, "the copy at block 8193 is used");
     g_autofree char *names = list_names(t, t->root.id);
     g_assert_cmpstr(names, ==, "");
+    image_clear(&im);
+}
+
+static void test_a_block_that_ends_before_the_descriptors_is_refused(void)
+{
+    struct image im = image_new(0, INCOMPAT, 0);
+    g_autoptr(block) b = block_of(im.bytes, AT_GROUPS * SIZE + 100);
+    g_autoptr(GError) error = NULL;
+    g_assert_null(tree_open(b, &ext_driver, &error));
+    g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_CORRUPT);
+    g_assert_nonnull(strstr(error->message, "2048"));
     image_clear(&im);
 }
 
@@ -190,6 +203,8 @@ int main(int argc, char **argv)
     g_test_add_func("/ext-super/a wrong checksum is refused", test_a_wrong_checksum_is_refused);
     g_test_add_func("/ext-super/a copy stands in for a damaged one",
                     test_a_copy_stands_in_for_a_damaged_one);
+    g_test_add_func("/ext-super/a block that ends before the descriptors is refused",
+                    test_a_block_that_ends_before_the_descriptors_is_refused);
     g_test_add_func("/ext-super/a block that is cut short is said",
                     test_a_block_that_is_cut_short_is_said);
     g_test_add_func("/ext-super/damaged group descriptors are said",
