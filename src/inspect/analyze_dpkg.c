@@ -32,13 +32,15 @@ static void read_paragraphs(struct reading *r, const char *text, size_t len, boo
         struct frame_package p;
         enum dpkg_verdict verdict = dpkg_package(&r->paragraph, need_status, &p, r->texts);
         p.path = r->path;
-        if (verdict == DPKG_MALFORMED || r->paragraph.bad_lines > 0)
+        bool there = verdict == DPKG_INSTALLED || verdict == DPKG_HALF;
+        if (verdict == DPKG_MALFORMED || r->paragraph.bad_lines > 0 ||
+            (there && !dpkg_is_plausible(&p)))
             note_malformed(r, &p);
         if (verdict == DPKG_HALF)
             inspection_cover(r->in, "package database", p.name, COVERAGE_PARTIAL,
                              assay_error_name(ASSAY_ERROR_CORRUPT),
                              "half-installed: its files may be of this version or another");
-        if (verdict == DPKG_INSTALLED || verdict == DPKG_HALF) {
+        if (there) {
             inspection_emit(r->in, FRAME_PACKAGE, &p);
             r->packages++;
         }
@@ -56,7 +58,11 @@ static void read_file(struct reading *r, const char *path, bool need_status)
     uint64_t before = r->packages;
     r->path = path;
     r->malformed = 0;
-    read_paragraphs(r, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), need_status);
+    size_t len;
+    const char *text = g_bytes_get_data(bytes, &len);
+    read_paragraphs(r, text, len, need_status);
+    if (need_status && len > 0 && text[len - 1] != '\n')
+        note_malformed(r, &(struct frame_package){ .name = "the file ends within a line" });
     if (r->malformed > 0) {
         g_autofree char *reason =
             g_strdup_printf("%" G_GUINT64_FORMAT " malformed entries, the first: %s", r->malformed,

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 
+#define FIELDS_COMPARED 64
+
 static bool is_blank(const char *line, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -23,10 +25,43 @@ static void trim(const char **s, size_t *len)
         (*len)--;
 }
 
+/* deb822(5): printable US-ASCII without blank and colon, not beginning with '#' or '-'. */
+static bool is_field_name(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (!g_ascii_isgraph(name[i]))
+            return false;
+    }
+    return len > 0 && name[0] != '-';
+}
+
+static bool has_control_character(const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (g_ascii_iscntrl(line[i]) && line[i] != '\t' && line[i] != '\r')
+            return true;
+    }
+    return false;
+}
+
+/* Among the first ones: so many do not occur, and a look through all would take for ever. */
+static bool is_repeated(const struct deb822_paragraph *p, const struct deb822_field *f)
+{
+    for (unsigned i = 0; i < MIN(p->fields->len, FIELDS_COMPARED); i++) {
+        const struct deb822_field *other = &g_array_index(p->fields, struct deb822_field, i);
+        if (other->name_len == f->name_len &&
+            g_ascii_strncasecmp(other->name, f->name, f->name_len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void add_line(struct deb822_paragraph *p, const char *line, size_t len)
 {
     if (*line == '#')
         return;
+    if (has_control_character(line, len))
+        p->bad_lines++;
     if (*line == ' ' || *line == '\t') {
         if (p->fields->len == 0) {
             p->bad_lines++;
@@ -38,7 +73,7 @@ static void add_line(struct deb822_paragraph *p, const char *line, size_t len)
         return;
     }
     const char *colon = memchr(line, ':', len);
-    if (colon == NULL || colon == line) {
+    if (colon == NULL || !is_field_name(line, (size_t)(colon - line))) {
         p->bad_lines++;
         return;
     }
@@ -47,6 +82,8 @@ static void add_line(struct deb822_paragraph *p, const char *line, size_t len)
                               .value = colon + 1,
                               .value_len = len - (size_t)(colon + 1 - line) };
     trim(&f.value, &f.value_len);
+    if (is_repeated(p, &f))
+        p->bad_lines++;
     g_array_append_val(p->fields, f);
 }
 

@@ -14,7 +14,8 @@ struct deb822_paragraph {
 };
 
 /* Reads the next paragraph from *pos on; false at the end. fields is reused between calls. Lines
- * that are neither field, continuation nor comment are counted and passed over. */
+ * that are neither field, continuation nor comment are counted and passed over; those with control
+ * characters, and of a field given before, are counted. */
 bool deb822_next(const char **pos, const char *end, struct deb822_paragraph *p);
 /* Names compare without case. NULL if absent; a field given twice counts as its first. */
 const struct deb822_field *deb822_find(const struct deb822_paragraph *p, const char *name);

@@ -68,3 +68,22 @@ enum dpkg_verdict dpkg_package(const struct deb822_paragraph *p, bool need_statu
         out->size = kibibytes * 1024;
     return verdict;
 }
+
+static bool consists_of(const char *s, const char *others)
+{
+    for (const char *c = s; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && strchr(others, *c) == NULL)
+            return false;
+    }
+    return g_ascii_isalnum(*s);
+}
+
+bool dpkg_is_plausible(const struct frame_package *p)
+{
+    /* What dpkg itself insists on, which is less than Debian's policy (deb-version(7)). */
+    static const char names[] = "-+._", versions[] = "-+.~:";
+    return consists_of(p->name, names) && consists_of(p->version, versions) &&
+           (p->source == NULL || consists_of(p->source, names)) &&
+           (p->source_version == NULL || consists_of(p->source_version, versions)) &&
+           (p->arch == NULL || consists_of(p->arch, "-"));
+}

@@ -14,3 +14,5 @@ enum dpkg_verdict {
  * need_status: the state file has a Status field; the status.d files of distroless have none. */
 enum dpkg_verdict dpkg_package(const struct deb822_paragraph *p, bool need_status,
                                struct frame_package *out, GPtrArray *texts);
+/* Its name, version, source and architecture could be ones: dpkg would take them. */
+bool dpkg_is_plausible(const struct frame_package *p);

@@ -226,6 +226,15 @@ def test_a_system_with_an_empty_package_database_is_not_clean(assay, root, tmp_p
     assert ("package database", "any", "unreadable") in coverage(found, "unreadable")
 
 
+def test_a_package_database_that_is_cut_off_is_partial(assay, root, tmp_path):
+    status = root / "var/lib/dpkg/status"
+    status.write_bytes(status.read_bytes()[:20000])
+    assert status.read_bytes()[-1:] != b"\n"
+    found = frame_of(assay, image(tmp_path / "disk", root), status=3)
+    assert ("package database", "/var/lib/dpkg/status", "partial") in coverage(found, "partial")
+    assert found["systems"][0]["packages"]
+
+
 def test_a_system_whose_package_database_is_lost_is_not_clean(assay, root, tmp_path):
     (root / "var/lib/dpkg/status").unlink()
     found = frame_of(assay, image(tmp_path / "disk", root), status=3)

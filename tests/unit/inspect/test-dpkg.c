@@ -95,6 +95,50 @@ static void test_a_malformed_entry_leaves_the_next_one_whole(struct reading *r, 
     g_assert_false(deb822_next(&pos, end, &r->paragraph));
 }
 
+static void test_lines_that_dpkg_would_not_have_written(struct reading *r, const void *unused)
+{
+    static const char *const texts[] = {
+        "Package: a\nVersion: 1\n\vPackage: b\n", /* the blank line before it is damaged */
+        "Package: a\nVersion: 1\nPackage: b\nVersion: 2\n",
+        "Package: a\nVersion: 1\nversion: 2\n",
+        "Package: a\nVersion: 1\001\n",
+        "Package: a\nVersion: 1\nDescription: a\n b\177\n",
+        "Package: a\nVersion: 1\nIn stalled-Size: 3\n",
+        "Package: a\nVersion: 1\n-Size: 3\n",
+        "Package: a\nVersion: 1\n: 3\n",
+        "Package: a\nVersion: 1\nS\303\266urce: b\n",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        struct frame_package p;
+        g_assert_cmpint(read_one(r, texts[i], false, &p), ==, DPKG_INSTALLED);
+        g_assert_cmpstr(p.name, ==, "a");
+        g_assert_true(g_str_has_prefix(p.version, "1"));
+        g_assert_cmpuint(r->paragraph.bad_lines, >, 0);
+    }
+}
+
+static void test_what_could_be_a_package(struct reading *r, const void *unused)
+{
+    static const struct {
+        bool plausible;
+        struct frame_package p;
+    } cases[] = {
+        { true, { .name = "libstdc++6", .version = "1:12.2.0-14+deb12u1~x", .arch = "amd64" } },
+        { true, { .name = "Of_Others.x", .version = "2", .arch = "kfreebsd-amd64" } },
+        { true, { .name = "a", .version = "1", .source = "b", .source_version = "1-2" } },
+        { false, { .name = "libca`-ng0", .version = "1" } },
+        { false, { .name = "-a", .version = "1" } },
+        { false, { .name = "", .version = "1" } },
+        { false, { .name = "a", .version = "1 2" } },
+        { false, { .name = "a", .version = "1*2" } },
+        { false, { .name = "a", .version = "1", .arch = "amd64\002x" } },
+        { false, { .name = "a", .version = "1", .source = "b\377" } },
+        { false, { .name = "a", .version = "1", .source = "b", .source_version = "~1" } },
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_cmpint(dpkg_is_plausible(&cases[i].p), ==, cases[i].plausible);
+}
+
 #define ADD(name, func)                                                                            \
     g_test_add("/inspect/dpkg: " name, struct reading, NULL, setup, func, teardown)
 
@@ -106,5 +150,8 @@ int main(int argc, char **argv)
     ADD("states", test_states);
     ADD("a malformed entry leaves the next one whole",
         test_a_malformed_entry_leaves_the_next_one_whole);
+    ADD("lines that dpkg would not have written are counted",
+        test_lines_that_dpkg_would_not_have_written);
+    ADD("what could be a package", test_what_could_be_a_package);
     return g_test_run();
 }
