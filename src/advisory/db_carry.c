@@ -6,6 +6,7 @@
 
 #include "advisory/cve.h"
 #include "base/error.h"
+#include "base/varint.h"
 
 struct carry {
     struct db_writer *w;

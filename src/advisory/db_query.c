@@ -6,6 +6,7 @@
 #include "advisory/cve.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/varint.h"
 
 uint32_t db_ecosystem(const struct advisory_db *db, const char *key)
 {

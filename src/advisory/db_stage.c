@@ -6,6 +6,7 @@
 #include "advisory/cve.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/varint.h"
 
 const char stage_schema_sql[] =
     "CREATE TABLE stage_record(id INTEGER PRIMARY KEY, feed INTEGER, name TEXT, cve INTEGER,"

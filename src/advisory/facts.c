@@ -5,6 +5,7 @@
 #include "advisory/cve.h"
 #include "advisory/db.h"
 #include "base/error.h"
+#include "base/varint.h"
 
 /* Rows come in the order of their keys; in a damaged file they may come round again for ever. */
 struct order {

@@ -14,14 +14,3 @@ const char *finding_state_name(enum finding_state state)
 {
     return state < FINDING_STATE_COUNT ? names[state] : names[FINDING_AFFECTED];
 }
-
-bool finding_state_parse(const char *name, enum finding_state *out)
-{
-    for (int i = 0; i < FINDING_STATE_COUNT; i++) {
-        if (g_str_equal(name, names[i])) {
-            *out = (enum finding_state)i;
-            return true;
-        }
-    }
-    return false;
-}

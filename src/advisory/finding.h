@@ -45,4 +45,3 @@ struct finding {
 };
 
 const char *finding_state_name(enum finding_state state);
-bool finding_state_parse(const char *name, enum finding_state *out);

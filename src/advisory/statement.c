@@ -3,40 +3,11 @@
 #include <string.h>
 
 #include "advisory/finding.h"
+#include "base/varint.h"
 
 enum { HAS_INTRODUCED = 1, HAS_FIXED = 2, HAS_LAST = 4, HAS_MODULE = 8 };
 
 _Static_assert(FINDING_STATE_COUNT <= 8 && SEVERITY_COUNT <= 32, "both fit one byte");
-
-void varint_append(GByteArray *out, uint64_t value)
-{
-    uint8_t bytes[10];
-    unsigned n = 0;
-    do {
-        bytes[n] = (uint8_t)(value & 0x7f);
-        value >>= 7;
-        if (value != 0)
-            bytes[n] |= 0x80;
-        n++;
-    } while (value != 0);
-    g_byte_array_append(out, bytes, n);
-}
-
-bool varint_read(struct cursor *c, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        uint8_t byte;
-        if (!rd_u8(c, &byte) || (shift == 63 && byte > 1))
-            return false;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0) {
-            *out = value;
-            return true;
-        }
-    }
-    return false;
-}
 
 static int compare_statements(gconstpointer pa, gconstpointer pb)
 {

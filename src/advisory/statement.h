@@ -40,7 +40,3 @@ struct statement_reader {
 struct statement_reader statement_reader_of(const void *blob, size_t len);
 /* False at the end and when the blob is damaged: then *damaged is set. */
 bool statement_next(struct statement_reader *r, struct statement *out, bool *damaged);
-
-/* LEB128, at most 64 bits. */
-void varint_append(GByteArray *out, uint64_t value);
-bool varint_read(struct cursor *c, uint64_t *out);

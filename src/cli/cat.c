@@ -2,19 +2,13 @@
 #include "cli/commands.h"
 #include "cli/target.h"
 
-static char *volume, *system_name, *output;
-static gboolean disk, together;
+static char *output;
+static gboolean disk;
 
 static const GOptionEntry entries[] = {
     { "disk", 0, 0, G_OPTION_ARG_NONE, &disk, "All bytes of the disk itself, without a PATH",
       NULL },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
-    { "volume", 0, 0, G_OPTION_ARG_STRING, &volume,
-      "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
-    { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
-      "The root of this system, when there are several", "NAME" },
-    { "together", 0, 0, G_OPTION_ARG_NONE, &together,
-      "All arguments but the last are disks of one machine", NULL },
     { 0 },
 };
 
@@ -24,14 +18,12 @@ static enum cli_status cat_run(int argc, char **argv)
     struct inspect_options options;
     struct cli_output out;
     bool incomplete = false;
-    if (disk ? argc != 1 : argc < 2 || (argc > 2 && !together))
+    if (disk ? argc != 1 : !cli_place_given(argc))
         return cli_fail(disk ? "cat: --disk takes a target and no path"
                              : "cat: give a target and a path (see 'assay cat --help')");
     if (!cli_target_settings(&options, 0))
         return CLI_ERROR;
-    const struct inspect_place place = { .volume = volume,
-                                         .system = system_name,
-                                         .path = argv[argc - 1] };
+    const struct inspect_place place = cli_place(argc, argv);
     g_autoptr(inspect_target) t =
         cli_target_open(argv, disk ? 1 : (size_t)argc - 1, &options, &error);
     if (t == NULL || !cli_output_open(&out, output, &error))
@@ -57,6 +49,7 @@ const struct cli_command command_cat = {
     .examples =
         "assay cat node.qcow2 /etc/os-release\n  a file of the system\n"
         "assay cat --disk -o disk.raw disk.qcow2@before\n  an internal snapshot as raw disk",
-    .options = (const GOptionEntry *const[]){ entries, cli_target_options, NULL },
+    .options =
+        (const GOptionEntry *const[]){ entries, cli_place_options, cli_target_options, NULL },
     .run = cat_run,
 };

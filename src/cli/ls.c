@@ -7,8 +7,8 @@
 #include "cli/target.h"
 #include "frame/record_json.h"
 
-static char *format, *volume, *system_name;
-static gboolean long_form, recursive, hash, together;
+static char *format;
+static gboolean long_form, recursive, hash;
 
 static const GOptionEntry entries[] = {
     { "long", 'l', 0, G_OPTION_ARG_NONE, &long_form, "Mode, owner, size and time as well", NULL },
@@ -16,12 +16,6 @@ static const GOptionEntry entries[] = {
     { "hash", 0, 0, G_OPTION_ARG_NONE, &hash, "SHA-256 of every file as well", NULL },
     { "format", 0, 0, G_OPTION_ARG_STRING, &format, "text (default), or json: one object a line",
       "FORMAT" },
-    { "volume", 0, 0, G_OPTION_ARG_STRING, &volume,
-      "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
-    { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
-      "The root of this system, when there are several", "NAME" },
-    { "together", 0, 0, G_OPTION_ARG_NONE, &together,
-      "All arguments but the last are disks of one machine", NULL },
     { 0 },
 };
 
@@ -106,14 +100,14 @@ static enum cli_status ls_run(int argc, char **argv)
     GError *error = NULL;
     struct inspect_options options;
     struct showing s = { .json = g_strcmp0(format, "json") == 0, .whole_paths = recursive };
-    if (argc < 2 || (argc > 2 && !together))
+    if (!cli_place_given(argc))
         return cli_fail("ls: give a target and a path (see 'assay ls --help')");
     if (format != NULL && !s.json && !g_str_equal(format, "text"))
         return cli_fail("ls: unknown format '%s': text or json", format);
     if (!cli_target_settings(&options, recursive || hash ? 0 : 300))
         return CLI_ERROR;
     const struct inspect_list_options list = {
-        .place = { .volume = volume, .system = system_name, .path = argv[argc - 1] },
+        .place = cli_place(argc, argv),
         .recursive = recursive,
         .hash = hash,
         .types = s.json,
@@ -148,6 +142,7 @@ const struct cli_command command_ls = {
     .examples = "assay ls -l node.qcow2 /etc\n  a folder of the system\n"
                 "assay ls -R --hash --volume disk0p1 node.qcow2 /\n"
                 "  all of one partition's filesystem, with hashes",
-    .options = (const GOptionEntry *const[]){ entries, cli_target_options, NULL },
+    .options =
+        (const GOptionEntry *const[]){ entries, cli_place_options, cli_target_options, NULL },
     .run = ls_run,
 };

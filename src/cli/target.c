@@ -28,6 +28,30 @@ const GOptionEntry cli_target_options[] = {
     { 0 },
 };
 
+static char *volume, *system_name;
+static gboolean together;
+
+const GOptionEntry cli_place_options[] = {
+    { "volume", 0, 0, G_OPTION_ARG_STRING, &volume,
+      "The filesystem on this volume (see 'assay disk') instead of the system's root", "NAME" },
+    { "system", 0, 0, G_OPTION_ARG_STRING, &system_name,
+      "The root of this system, when there are several", "NAME" },
+    { "together", 0, 0, G_OPTION_ARG_NONE, &together,
+      "All arguments but the last are disks of one machine", NULL },
+    { 0 },
+};
+
+struct inspect_place cli_place(int argc, char **argv)
+{
+    return (
+        struct inspect_place){ .volume = volume, .system = system_name, .path = argv[argc - 1] };
+}
+
+bool cli_place_given(int argc)
+{
+    return argc == 2 || (argc > 2 && together);
+}
+
 static bool shown; /* a progress line is on the terminal */
 
 static void show_progress(const struct inspect_progress *p, void *user)

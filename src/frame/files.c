@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/varint.h"
 #include "frame/wire.h"
 
 #define SEGMENT_SIZE (1u << 20)
@@ -63,7 +64,7 @@ static void encode(GByteArray *out, const struct frame_file *file, size_t shared
     struct frame_file rest = *file;
     rest.path += shared;
     g_byte_array_set_size(out, 0);
-    wire_put_u64(out, shared);
+    varint_append(out, shared);
     wire_put_fields(out, FRAME_FILE, &rest);
 }
 
@@ -130,7 +131,7 @@ bool files_walk_next(struct files_walk *w, struct frame_file *file, bool *more, 
         g_string_truncate(w->path, 0);
     }
     arena_clear(w->arena);
-    if (!wire_get_u64(&w->cursor, &shared) || shared > w->path->len)
+    if (!varint_read(&w->cursor, &shared) || shared > w->path->len)
         return fail_corrupt(error, "list of files: bad path at byte %zu of segment %zu",
                             w->cursor.pos, w->segment - 1);
     if (!wire_get_fields(FRAME_FILE, &w->cursor, w->arena, file, error))
@@ -181,7 +182,7 @@ static bool place_read(const struct frame_files *files, const struct place *p, s
     struct cursor c = cursor_of(s->data, s->used);
     uint64_t shared;
     arena_clear(a);
-    if (!cursor_seek(&c, p->pos) || !wire_get_u64(&c, &shared) ||
+    if (!cursor_seek(&c, p->pos) || !varint_read(&c, &shared) ||
         !wire_get_fields(FRAME_FILE, &c, a, file, NULL))
         return false;
     file->path = p->path;

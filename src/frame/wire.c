@@ -4,38 +4,8 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/varint.h"
 #include "frame/field.h"
-
-void wire_put_u64(GByteArray *out, uint64_t n)
-{
-    uint8_t bytes[10];
-    guint len = 0;
-    do {
-        bytes[len] = (uint8_t)(n & 0x7f);
-        n >>= 7;
-        bytes[len] |= n != 0 ? 0x80 : 0;
-        len++;
-    } while (n != 0);
-    g_byte_array_append(out, bytes, len);
-}
-
-bool wire_get_u64(struct cursor *c, uint64_t *out)
-{
-    struct cursor start = *c;
-    uint64_t n = 0;
-    uint8_t byte;
-    for (unsigned shift = 0; shift < 64 && rd_u8(c, &byte); shift += 7) {
-        if (shift == 63 && byte > 1)
-            break;
-        n |= (uint64_t)(byte & 0x7f) << shift;
-        if ((byte & 0x80) == 0) {
-            *out = n;
-            return true;
-        }
-    }
-    *c = start;
-    return false;
-}
 
 static void put_bytes(GByteArray *out, const char *s, size_t len)
 {
@@ -45,7 +15,7 @@ static void put_bytes(GByteArray *out, const char *s, size_t len)
 static void put_string(GByteArray *out, const char *s)
 {
     size_t len = s == NULL ? 0 : strlen(s);
-    wire_put_u64(out, s == NULL ? 0 : (uint64_t)len + 1);
+    varint_append(out, s == NULL ? 0 : (uint64_t)len + 1);
     put_bytes(out, s, len);
 }
 
@@ -61,15 +31,15 @@ static void put_hex(GByteArray *out, const char *s)
     for (size_t i = 0; i < len && packed; i++)
         packed = hex_value(s[i]) >= 0;
     if (s == NULL) {
-        wire_put_u64(out, 0);
+        varint_append(out, 0);
     } else if (packed) {
-        wire_put_u64(out, 1 + ((uint64_t)len / 2 << 1 | 1));
+        varint_append(out, 1 + ((uint64_t)len / 2 << 1 | 1));
         for (size_t i = 0; i < len; i += 2) {
             uint8_t byte = (uint8_t)(hex_value(s[i]) << 4 | hex_value(s[i + 1]));
             g_byte_array_append(out, &byte, 1);
         }
     } else {
-        wire_put_u64(out, 1 + ((uint64_t)len << 1));
+        varint_append(out, 1 + ((uint64_t)len << 1));
         put_bytes(out, s, len);
     }
 }
@@ -77,10 +47,10 @@ static void put_hex(GByteArray *out, const char *s)
 static void put_strings(GByteArray *out, const char *const *list)
 {
     size_t count = list == NULL ? 0 : g_strv_length((gchar **)list);
-    wire_put_u64(out, list == NULL ? 0 : (uint64_t)count + 1);
+    varint_append(out, list == NULL ? 0 : (uint64_t)count + 1);
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(list[i]);
-        wire_put_u64(out, len);
+        varint_append(out, len);
         put_bytes(out, list[i], len);
     }
 }
@@ -109,11 +79,11 @@ void wire_put_fields(GByteArray *out, enum frame_kind kind, const void *record)
             break;
         case FRAME_TYPE_U64:
         case FRAME_TYPE_OCTAL:
-            wire_put_u64(out, field_u64(record, f));
+            varint_append(out, field_u64(record, f));
             break;
         case FRAME_TYPE_TIME:
             time = field_time(record, f);
-            wire_put_u64(out, (uint64_t)time << 1 ^ (time < 0 ? UINT64_MAX : 0));
+            varint_append(out, (uint64_t)time << 1 ^ (time < 0 ? UINT64_MAX : 0));
             break;
         case FRAME_TYPE_BOOL:
             put_byte(out, field_bool(record, f));
@@ -164,7 +134,7 @@ static enum get_result get_string(struct cursor *c, struct arena *a, const char 
 {
     uint64_t len;
     *out = NULL;
-    if (!wire_get_u64(c, &len))
+    if (!varint_read(c, &len))
         return GET_CORRUPT;
     return len == 0 ? GET_OK : get_text(c, len - 1, a, out);
 }
@@ -175,7 +145,7 @@ static enum get_result get_hex(struct cursor *c, struct arena *a, const char **o
     uint64_t code;
     const uint8_t *bytes;
     *out = NULL;
-    if (!wire_get_u64(c, &code))
+    if (!varint_read(c, &code))
         return GET_CORRUPT;
     if (code == 0)
         return GET_OK;
@@ -199,7 +169,7 @@ static enum get_result get_strings(struct cursor *c, struct arena *a, const char
 {
     uint64_t count, len;
     *out = NULL;
-    if (!wire_get_u64(c, &count))
+    if (!varint_read(c, &count))
         return GET_CORRUPT;
     if (count-- == 0)
         return GET_OK;
@@ -209,7 +179,7 @@ static enum get_result get_strings(struct cursor *c, struct arena *a, const char
     if (list == NULL)
         return GET_LIMIT;
     for (uint64_t i = 0; i < count; i++) {
-        if (!wire_get_u64(c, &len))
+        if (!varint_read(c, &len))
             return GET_CORRUPT;
         enum get_result result = get_text(c, len, a, &list[i]);
         if (result != GET_OK)
@@ -222,7 +192,7 @@ static enum get_result get_strings(struct cursor *c, struct arena *a, const char
 static enum get_result get_time(struct cursor *c, int64_t *out)
 {
     uint64_t n;
-    if (!wire_get_u64(c, &n))
+    if (!varint_read(c, &n))
         return GET_CORRUPT;
     *out = (int64_t)(n >> 1 ^ ((n & 1) != 0 ? UINT64_MAX : 0));
     return GET_OK;
@@ -242,7 +212,7 @@ static enum get_result get_field(const struct frame_field *f, struct cursor *c, 
         return get_strings(c, a, FIELD_SET(record, f, const char *const *));
     case FRAME_TYPE_U64:
     case FRAME_TYPE_OCTAL:
-        return wire_get_u64(c, FIELD_SET(record, f, uint64_t)) ? GET_OK : GET_CORRUPT;
+        return varint_read(c, FIELD_SET(record, f, uint64_t)) ? GET_OK : GET_CORRUPT;
     case FRAME_TYPE_TIME:
         return get_time(c, FIELD_SET(record, f, int64_t));
     case FRAME_TYPE_BOOL:

@@ -6,9 +6,6 @@
 #pragma once
 #include "frame/frame.h"
 
-void wire_put_u64(GByteArray *out, uint64_t n);
-bool wire_get_u64(struct cursor *c, uint64_t *out);
-
 void wire_put_fields(GByteArray *out, enum frame_kind kind, const void *record);
 /* Leaves the cursor behind the last field. */
 bool wire_get_fields(enum frame_kind kind, struct cursor *c, struct arena *a, void *record,

@@ -21,7 +21,6 @@ enum inspect_references {
     INSPECT_REFERENCES_COUNT
 };
 /* "tree", "none", "any". */
-const char *inspect_references_name(enum inspect_references references);
 bool inspect_references_parse(const char *name, enum inspect_references *out);
 
 struct inspect_progress {

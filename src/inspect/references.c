@@ -24,11 +24,6 @@ struct reference_file {
 
 static const char *const policy_names[INSPECT_REFERENCES_COUNT] = { "tree", "none", "any" };
 
-const char *inspect_references_name(enum inspect_references references)
-{
-    return policy_names[references];
-}
-
 bool inspect_references_parse(const char *name, enum inspect_references *out)
 {
     for (int i = 0; i < INSPECT_REFERENCES_COUNT; i++) {
