@@ -122,7 +122,8 @@ static bool find_all(const struct array *a, struct block_piece *out, GError **er
 {
     const struct md_super *newest = a->newest;
     uint64_t off = 0;
-    if (newest->disks == 0 || newest->disks > LIMIT_STRIPES || newest->chunk == 0)
+    if (newest->disks == 0 || newest->disks > LIMIT_STRIPES || newest->chunk == 0 ||
+        newest->chunk % 512 != 0)
         return fail_corrupt(error, "%s: %u members with chunks of %u bytes", a->name, newest->disks,
                             newest->chunk);
     for (uint32_t i = 0; i < newest->disks; i++) {

@@ -235,6 +235,21 @@ static void test_090(void)
     disk_clear(&d);
 }
 
+/* Stripes of single bytes would make reading endless. */
+static void test_090_chunk(void)
+{
+    struct disk d = disk_new(SIZE);
+    size_t at = SIZE - 65536;
+    put_090(&d, at, SIZE - 65536);
+    disk_put32(&d, at + 28, 0);
+    disk_put32(&d, at + 260, 1);
+    disk_put32(&d, at + 152, 0);
+    disk_put32(&d, at + 152, fold(d.bytes + at, 4096));
+    g_autoptr(volume_set) set = disk_scan(&d);
+    assert_fault(get_volume(set, "md3"), ASSAY_ERROR_CORRUPT, "chunks of 1 bytes");
+    disk_clear(&d);
+}
+
 /* The superblock of the last partition lies where that of the disk would. */
 static void test_090_of_partition(void)
 {
@@ -261,6 +276,7 @@ int main(int argc, char **argv)
     g_test_add_func("/md/version 0.90 at the end", test_090);
     g_test_add_func("/md/version 0.90 of a partition is not that of its disk",
                     test_090_of_partition);
+    g_test_add_func("/md/chunks are whole sectors", test_090_chunk);
     g_test_add_func("/md/the member that saw the last change is read", test_newest);
     g_test_add_func("/md/members not in sync are not read", test_not_in_sync);
     g_test_add_func("/md/stripes need all members", test_stripes);
