@@ -48,7 +48,7 @@
 #define LIMIT_XFS_ATTR_BYTES     (64u << 20)  /* ... names and values */
 #define LIMIT_EXT_GROUPS         (1u << 20)   /* block groups of ext4: 128 TiB of 4 KiB blocks */
 #define LIMIT_EXT_REVOKES        (1u << 20)   /* of one transaction of the journal */
-#define LIMIT_HASHED_HOLES       (16ull << 30) /* of one file: zeros cost time like any bytes */
+#define LIMIT_HASHED_HOLES       (64ull << 30) /* of a system: zeros cost time like any bytes */
 #define LIMIT_HARD_LINKS         262144u       /* contents with several names kept at once */
 #define LIMIT_FRAME_MEMORY       (2048u << 20)
 #define LIMIT_FRAME_RECORD       (1u << 20)   /* one record between inspector and program */

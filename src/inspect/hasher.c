@@ -39,6 +39,7 @@ struct hasher {
     void *user;
     GQueue waiting; /* struct item * */
     size_t waiting_bytes;
+    uint64_t holes;    /* bytes of zeros hashed without having been read */
     GHashTable *links; /* struct link * */
 };
 
@@ -78,6 +79,7 @@ struct hasher *hasher_new(unsigned threads, bool types, GError **error)
 
 bool hasher_begin(struct hasher *h, hasher_func func, void *user, GError **error)
 {
+    h->holes = 0;
     h->func = func;
     h->user = user;
     return hash_pool_start(h->pool, error);
@@ -191,7 +193,6 @@ struct reading {
     uint8_t *buffer; /* being filled; NULL */
     size_t used;
     uint64_t off, zeros; /* read so far; zeros that were not put into a buffer, yet to be told */
-    uint64_t holes;      /* all of those */
 };
 
 static void flush_zeros(struct reading *r)
@@ -208,6 +209,7 @@ static void flush_buffer(struct reading *r)
     if (r->stream == NULL)
         r->stream =
             hash_stream_new(r->hasher->pool, r->result, media_is_pie(r->file, r->buffer, r->used));
+    flush_zeros(r);
     hash_stream_add(r->stream, g_steal_pointer(&r->buffer), r->used);
     r->used = 0;
 }
@@ -215,10 +217,10 @@ static void flush_buffer(struct reading *r)
 static bool skip_hole(struct reading *r, uint64_t len, GError **error)
 {
     flush_buffer(r);
-    if (len > LIMIT_HASHED_HOLES - r->holes)
-        return fail_limit(error, "holes of more than %" G_GUINT64_FORMAT " bytes",
-                          (uint64_t)LIMIT_HASHED_HOLES);
-    r->holes += len;
+    if (len > LIMIT_HASHED_HOLES - r->hasher->holes)
+        return fail_limit(
+            error, "a hole of %" G_GUINT64_FORMAT " bytes: with those before, too much", len);
+    r->hasher->holes += len;
     r->zeros += len;
     r->off += len;
     return true;
@@ -227,7 +229,6 @@ static bool skip_hole(struct reading *r, uint64_t len, GError **error)
 static bool fill(struct reading *r, bool zero, uint64_t len, GError **error)
 {
     size_t got = 0;
-    flush_zeros(r);
     if (r->buffer == NULL)
         r->buffer = hash_buffer(r->hasher->pool);
     size_t n = (size_t)min_u64(len, HASH_BUFFER - r->used);

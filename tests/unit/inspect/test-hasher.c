@@ -270,9 +270,29 @@ static void test_endless_holes_are_a_limit(void)
     struct setup s;
     setup_init(&s, 1);
     add(&s, "/huge", put(&s, (struct content){ .size = UINT64_MAX, .hole_to = UINT64_MAX }), 1);
-    g_string_append(s.expected, "/huge - - - holes of more than 17179869184 bytes\n");
+    g_string_append(
+        s.expected,
+        "/huge - - - a hole of 18446744073709289471 bytes: with those before, too much\n");
     hasher_finish(s.hasher);
     g_assert_cmpint(s.seen.code, ==, ASSAY_ERROR_LIMIT);
+    setup_done(&s);
+}
+
+static void test_holes_of_many_files_are_a_limit_too(void)
+{
+    struct setup s;
+    setup_init(&s, 1);
+    /* What cannot be read behind the hole saves the time to hash it. */
+    const struct content c = {
+        .size = 17ull << 30, .hole_from = 1 << 20, .hole_to = 16ull << 30, .bad_from = 16ull << 30
+    };
+    uint64_t node = put(&s, c);
+    for (unsigned i = 0; i < 5; i++)
+        add(&s, "/f", node, 1);
+    for (unsigned i = 0; i < 4; i++)
+        g_string_append(s.expected, "/f - - - bad byte 0\n");
+    g_string_append(s.expected,
+                    "/f - - - a hole of 17178820608 bytes: with those before, too much\n");
     setup_done(&s);
 }
 
@@ -393,6 +413,7 @@ int main(int argc, char **argv)
         test_contents_with_several_names_are_read_once);
     ADD("holes are hashed without being read", test_holes_are_hashed_without_being_read);
     ADD("endless holes are a limit", test_endless_holes_are_a_limit);
+    ADD("holes of many files are a limit too", test_holes_of_many_files_are_a_limit_too);
     ADD("what cannot be read says why, and the next goes on",
         test_what_cannot_be_read_says_why_and_the_next_goes_on);
     ADD("what is faulty already is not read", test_what_is_faulty_already_is_not_read);
