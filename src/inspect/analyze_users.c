@@ -7,9 +7,11 @@
 #include "base/text.h"
 #include "inspect/analyzers.h"
 
+#define SHADOW_COLUMNS 9
+
 /* The lines of a file, each split at its colons; NULL when there is no such file. Other trouble is
- * coverage. Lists of strings, owned. */
-static GPtrArray *read_table(struct inspection *in, const char *path, unsigned columns)
+ * coverage. Lists of strings, owned, each at least so long. */
+static GPtrArray *read_table(struct inspection *in, const char *path, unsigned least, unsigned most)
 {
     GError *error = NULL;
     g_autoptr(GBytes) bytes = root_read(in->root, path, 64 * LIMIT_SMALL_FILE, &error);
@@ -29,12 +31,13 @@ static GPtrArray *read_table(struct inspection *in, const char *path, unsigned c
             continue; /* lines of NIS name users that are not of this system */
         g_autofree char *text = g_strndup(line, len);
         char **parts = g_strsplit(text, ":", -1);
-        if (g_strv_length(parts) >= columns) {
+        unsigned columns = g_strv_length(parts);
+        if (columns < least || columns > most)
+            bad++; /* too long: two lines that were joined, of which the first is known */
+        if (columns >= least)
             g_ptr_array_add(lines, parts);
-        } else {
+        else
             g_strfreev(parts);
-            bad++;
-        }
     }
     if (bad > 0) {
         g_autofree char *reason = g_strdup_printf("%u malformed lines", bad);
@@ -57,7 +60,7 @@ static const char *password_state(const char *field)
 
 static GHashTable *read_shadow(struct inspection *in)
 {
-    g_autoptr(GPtrArray) lines = read_table(in, "/etc/shadow", 2);
+    g_autoptr(GPtrArray) lines = read_table(in, "/etc/shadow", 2, SHADOW_COLUMNS);
     if (lines == NULL)
         return NULL;
     GHashTable *states = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -70,7 +73,7 @@ static GHashTable *read_shadow(struct inspection *in)
 
 static void emit_users(struct inspection *in)
 {
-    g_autoptr(GPtrArray) lines = read_table(in, "/etc/passwd", 7);
+    g_autoptr(GPtrArray) lines = read_table(in, "/etc/passwd", 7, 7);
     if (lines == NULL)
         return;
     g_autoptr(GHashTable) shadow = read_shadow(in);
@@ -92,7 +95,7 @@ static void emit_users(struct inspection *in)
 
 static void emit_groups(struct inspection *in)
 {
-    g_autoptr(GPtrArray) lines = read_table(in, "/etc/group", 4);
+    g_autoptr(GPtrArray) lines = read_table(in, "/etc/group", 4, 4);
     for (unsigned i = 0; lines != NULL && i < lines->len; i++) {
         char **f = g_ptr_array_index(lines, i);
         g_auto(GStrv) members = g_strsplit(f[3], ",", -1);

@@ -242,6 +242,16 @@ def test_a_system_whose_package_database_is_lost_is_not_clean(assay, root, tmp_p
         ("package database", "/var/lib/dpkg/status", "unreadable")}
 
 
+@pytest.mark.parametrize("name,victim", [("passwd", "bin"), ("group", "adm")])
+def test_joined_lines_of_users_and_groups_are_noticed(assay, root, tmp_path, name, victim):
+    path = root / "etc" / name
+    text = path.read_text()
+    assert f"\n{victim}:" in text
+    path.write_text(text.replace(f"\n{victim}:", f"*{victim}:"))
+    found = frame_of(assay, image(tmp_path / "disk", root), status=3)
+    assert coverage(found, "partial") == {("file", f"/etc/{name}", "partial")}
+
+
 # --- staying inside ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
