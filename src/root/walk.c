@@ -100,7 +100,8 @@ static void folder_push(struct walk *w, struct root_place *place, GError **fault
         g_hash_table_add(w->seen, g_steal_pointer(&id));
         if (tree_list(f->place.tree, f->place.node, collect, f, fault) && f->fault != NULL)
             g_propagate_error(fault, g_steal_pointer(&f->fault));
-        qsort(f->entries->data, f->entries->len, sizeof(struct pending), compare);
+        if (f->entries->len > 0) /* an empty array has no bytes to sort */
+            qsort(f->entries->data, f->entries->len, sizeof(struct pending), compare);
         g_ptr_array_add(w->folders, f);
     }
     g_free(id);
