@@ -58,25 +58,42 @@ static bool overlay_read(struct block *b, uint64_t off, void *buf, size_t len, G
     return true;
 }
 
+/* The first unit from index on and before end; end: none. Asks for each index, or looks at each
+ * unit: whichever are fewer. */
+static uint64_t next_unit(struct overlay *o, uint64_t index, uint64_t end)
+{
+    GHashTableIter iter;
+    gpointer key;
+    if (end - index <= g_hash_table_size(o->units)) {
+        while (index < end && !g_hash_table_contains(o->units, &index))
+            index++;
+        return index;
+    }
+    g_hash_table_iter_init(&iter, o->units);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        uint64_t at = ((const struct unit *)key)->index;
+        if (at >= index && at < end)
+            end = at;
+    }
+    return end;
+}
+
 static bool overlay_extent_at(struct block *b, uint64_t off, struct block_extent *out,
                               GError **error)
 {
     struct overlay *o = (struct overlay *)b;
     uint64_t index = off / o->unit;
-    uint64_t rest = o->unit - off % o->unit;
     if (!block_extent_at(o->under, off, out, error))
         return false;
     if (!out->zero || g_hash_table_size(o->units) == 0)
         return true;
     /* A hole below is only a hole up to the next replayed unit. */
-    for (uint64_t len = 0; len < out->len; index++, rest = o->unit) {
-        if (g_hash_table_contains(o->units, &index)) {
-            *out = (struct block_extent){ .len = len > 0 ? len : min_u64(rest, out->len),
-                                          .zero = len > 0 };
-            return true;
-        }
-        len += rest;
-    }
+    uint64_t end = (off + out->len - 1) / o->unit + 1;
+    uint64_t next = next_unit(o, index, end);
+    if (next == index)
+        *out = (struct block_extent){ .len = min_u64(o->unit - off % o->unit, out->len) };
+    else if (next < end)
+        out->len = next * o->unit - off;
     return true;
 }
 

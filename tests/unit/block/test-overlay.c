@@ -108,6 +108,28 @@ static void test_holes_end_where_units_lie(void)
     g_assert_true(e.zero);
 }
 
+/* Asked unit by unit, this would take minutes. */
+static void test_a_vast_hole_is_told_at_once(void)
+{
+    const uint64_t size = UINT64_C(8) << 40;
+    g_autoptr(GError) error = NULL;
+    int fd = memfd_create("overlay", MFD_CLOEXEC);
+    g_assert_cmpint(ftruncate(fd, (off_t)size), ==, 0);
+    g_autoptr(block) under = block_raw_new(fd, "disk", &error);
+    g_assert_no_error(error);
+    g_autoptr(block) o = block_overlay_new(under, UNIT, "replayed");
+    char bytes[UNIT] = { 0 };
+    struct block_extent e;
+    g_assert_true(block_overlay_put(o, size / UNIT - 1, bytes, NULL));
+    g_assert_true(block_overlay_put(o, 1, bytes, NULL));
+    g_assert_true(block_extent_at(o, 2 * UNIT, &e, NULL));
+    g_assert_true(e.zero);
+    g_assert_cmpuint(e.len, ==, size - 3 * UNIT);
+    g_assert_true(block_extent_at(o, size - UNIT, &e, NULL));
+    g_assert_false(e.zero);
+    g_assert_cmpuint(e.len, ==, UNIT);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -116,5 +138,7 @@ int main(int argc, char **argv)
     g_test_add_func("/overlay/places past the end are refused",
                     test_places_past_the_end_are_refused);
     g_test_add_func("/overlay/holes end where units lie", test_holes_end_where_units_lie);
+    g_test_add_func("/block/overlay: a vast hole is told at once",
+                    test_a_vast_hole_is_told_at_once);
     return g_test_run();
 }
