@@ -20,6 +20,18 @@ def run(*command, **options):
     return done.stdout
 
 
+def peak_memory(command, out):
+    """Runs a command with its output to a file. Its status and its peak memory in KiB, that of the
+    largest process. A small process starts it: the kernel counts the memory of who starts a program
+    as the program's own, and that of the tests may be a gigabyte."""
+    starter = ("import resource, subprocess, sys\n"
+               "done = subprocess.run(sys.argv[2:], stdout=open(sys.argv[1], 'wb'))\n"
+               "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n")
+    said = run("/usr/bin/python3", "-c", starter, out, *command)
+    status, peak = map(int, said.split())
+    return status, peak
+
+
 class Assay:
     """The program under test, and a twin of it (built with sanitizers) where there is one: what
     only looks is asked of both, and they have to answer the same."""
