@@ -1,8 +1,8 @@
 """Runs a command and tells what it took: time, memory of all its processes, bytes from the disk."""
 import collections
 import os
-import resource
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -41,7 +41,7 @@ def field(path, name):
 
 class Watcher(threading.Thread):
     """Keeps the last known peak of each process: what happens in its last milliseconds is not
-    seen."""
+    seen, and of a short one nothing but the largest process, which the kernel keeps."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
@@ -71,24 +71,27 @@ def drop_caches():
 
 
 def measure(*command, timeout=3600, **options):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock
-    begun = time.monotonic()
-    with subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
-                          stdout=options.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
-                          **options) as process:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        options.setdefault("stdout", out)
+        begun = time.monotonic()
+        # Waited for by hand: only wait4() tells what this one and its children took.
+        process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stderr=err,
+                                   **options)  # pylint: disable=consider-using-with
         watcher = Watcher(process.pid)
         watcher.start()
-        try:
-            output, error = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, error = process.communicate()
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
+        late.cancel()
         watcher.done.set()
         watcher.join()
-    disk = (resource.getrusage(resource.RUSAGE_CHILDREN).ru_inblock - before) * 512
-    return Taken(seconds, sum(watcher.memory.values()), max(disk, sum(watcher.disk.values())),
-                 process.returncode, output, error.decode(errors="replace"))
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        return Taken(seconds, max(usage.ru_maxrss * 1024, sum(watcher.memory.values())),
+                     max(usage.ru_inblock * 512, sum(watcher.disk.values())), process.returncode,
+                     out.read(), err.read().decode(errors="replace"))
 
 
 def best(count, *command, **options):
