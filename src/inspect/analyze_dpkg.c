@@ -30,13 +30,14 @@ static void read_paragraphs(struct reading *r, const char *text, size_t len, boo
     while (deb822_next(&pos, text + len, &r->paragraph)) {
         struct frame_package p;
         enum dpkg_verdict verdict = dpkg_package(&r->paragraph, need_status, &p, r->texts);
+        bool there = verdict == DPKG_INSTALLED || verdict == DPKG_HALF;
         if (verdict == DPKG_MALFORMED)
             fault(r, p.name, "the entry makes no sense");
-        else if (r->paragraph.bad_lines > 0)
+        else if (r->paragraph.bad_lines > 0 || (there && !dpkg_is_plausible(&p)))
             fault(r, p.name, "lines of its entry make no sense");
         if (verdict == DPKG_HALF)
             fault(r, p.name, "half-installed: its files may be of this version or another");
-        if (verdict == DPKG_INSTALLED || verdict == DPKG_HALF)
+        if (there)
             package_database_add(&r->db, &p);
     }
 }
@@ -46,9 +47,14 @@ static GError *read_file(struct reading *r, const char *path, bool need_status)
 {
     GError *error = NULL;
     g_autoptr(GBytes) bytes = root_read(r->db.in->root, path, LIMIT_PACKAGE_DB, &error);
-    if (bytes != NULL)
-        read_paragraphs(r, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), need_status);
-    return error;
+    if (bytes == NULL)
+        return error;
+    size_t len;
+    const char *text = g_bytes_get_data(bytes, &len);
+    read_paragraphs(r, text, len, need_status);
+    if (need_status && len > 0 && text[len - 1] != '\n')
+        fault(r, path, "ends within a line: its rest is missing");
+    return NULL;
 }
 
 static bool collect(const struct tree_entry *entry, void *user)

@@ -43,6 +43,12 @@ def copy_into(source, disk, offset, start=0, length=None):
                                 offset + at - start)
 
 
+def copy_range(source, disk, start, end):
+    """The same bytes at the same place, zeros too."""
+    with open(source, "rb") as s, open(disk, "r+b") as d:
+        os.pwrite(d.fileno(), os.pread(s.fileno(), end - start, start), start)
+
+
 def partitioned(path, label, filesystems, types=()):
     """A disk with a partition for each filesystem, in order. label: "gpt", or "dos", where the
     last ones are logical partitions, the first of them number 5."""

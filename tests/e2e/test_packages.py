@@ -1,7 +1,6 @@
 """Packages and kernels of systems whose package managers are not dpkg."""
 import datetime
 import json
-import os
 import random
 import shutil
 import sqlite3
