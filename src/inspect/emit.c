@@ -33,6 +33,11 @@ void emit_flush(struct emitter *e)
     g_byte_array_set_size(e->buffer, 0);
 }
 
+void emit_forget(struct emitter *e)
+{
+    g_byte_array_set_size(e->buffer, 0);
+}
+
 void emit_record(struct emitter *e, enum frame_kind kind, const void *record)
 {
     g_autoptr(GError) error = NULL;

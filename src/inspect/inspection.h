@@ -18,6 +18,8 @@ void emit_message(struct emitter *e, unsigned kind, const void *bytes, size_t le
 /* phase is shown to people while work goes on; sent at most every 100 ms. */
 void emit_progress(struct emitter *e, const char *phase, uint64_t files);
 void emit_flush(struct emitter *e);
+/* Drops what has not been sent yet. */
+void emit_forget(struct emitter *e);
 
 /* One system under inspection. */
 struct inspection {

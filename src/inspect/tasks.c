@@ -82,6 +82,8 @@ static bool view_open(struct view *v, const struct request *r, struct emitter *e
         struct root_filesystem *fs = survey_filesystem(&v->survey, r->volume, error);
         if (fs != NULL)
             v->root = v->own = root_of_tree(fs);
+        else
+            emit_forget(e); /* the error says it all */
     } else {
         v->root = survey_system(&v->survey, r->system, &v->roots, error);
     }
