@@ -21,6 +21,8 @@ static enum cli_status version_run(int argc, char **argv)
                      HAVE_LIBDEFLATE ? '+' : '-');
         (void)printf("%cnbd          nbd:// and nbd+unix:// targets (libnbd)\n",
                      HAVE_NBD ? '+' : '-');
+        (void)printf("%cpostgresql   PostgreSQL as the store of 'assay serve' (libpq)\n",
+                     HAVE_POSTGRESQL ? '+' : '-');
     }
     if (sandbox && !inspect_sandbox_check(stdout, &error))
         return error != NULL ? cli_fail_error(error)

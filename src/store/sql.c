@@ -1,0 +1,188 @@
+#include "store/sql.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "config.h"
+
+#define PARAMETERS_MAX 32
+#define ATTEMPTS       20
+
+static const struct sql_driver *const drivers[] = {
+    &sql_driver_sqlite,
+#if HAVE_POSTGRESQL
+    &sql_driver_postgres,
+#endif
+};
+
+G_DEFINE_QUARK(assay - sql - error - quark, sql_error)
+
+struct sql *sql_open(const char *url, GError **error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        if (!g_str_has_prefix(url, drivers[i]->prefix))
+            continue;
+        struct sql *db = drivers[i]->open(url, error);
+        if (db != NULL)
+            db->drv = drivers[i];
+        return db;
+    }
+    (void)fail(error, ASSAY_ERROR_UNSUPPORTED, "'%s': not a store; sqlite:PATH%s", url,
+               HAVE_POSTGRESQL ? " or postgresql://..." : ", PostgreSQL is not built in");
+    return NULL;
+}
+
+void sql_close(struct sql *db)
+{
+    if (db == NULL)
+        return;
+    if (db->in_transaction)
+        (void)db->drv->script(db, "ROLLBACK", NULL);
+    db->drv->close(db);
+}
+
+const char *sql_dialect(const struct sql *db)
+{
+    return db->drv->name;
+}
+
+/* The statement in the driver's spelling. g_free() */
+static char *spell(const struct sql *db, const char *statement)
+{
+    g_auto(GStrv) parts = g_strsplit(statement, "@BLOB@", -1);
+    return g_strjoinv(db->drv->blob_type, parts);
+}
+
+static unsigned collect(struct sql_value *values, const char *types, va_list args)
+{
+    unsigned n = 0;
+    for (const char *t = types; *t != '\0'; t++, n++) {
+        g_assert(n < PARAMETERS_MAX);
+        values[n] = (struct sql_value){ .type = *t };
+        switch (*t) {
+        case 's':
+            values[n].text = va_arg(args, const char *);
+            break;
+        case 'i':
+            values[n].number = va_arg(args, int64_t);
+            break;
+        case 'd':
+            values[n].real = va_arg(args, double);
+            break;
+        case 'b':
+            values[n].blob = va_arg(args, GBytes *);
+            break;
+        default:
+            g_assert_not_reached();
+        }
+    }
+    return n;
+}
+
+bool sql_run(struct sql *db, uint64_t *changed, GError **error, const char *statement,
+             const char *types, ...)
+{
+    struct sql_value values[PARAMETERS_MAX];
+    uint64_t touched = 0;
+    va_list args;
+    va_start(args, types);
+    unsigned count = collect(values, types, args);
+    va_end(args);
+    g_autofree char *spelled = spell(db, statement);
+    g_autoptr(sql_rows) rows = db->drv->query(db, spelled, values, count, &touched, error);
+    if (rows == NULL)
+        return false;
+    g_autoptr(GError) failure = NULL;
+    while (db->drv->next(rows, &failure))
+        ;
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (changed != NULL)
+        *changed = touched;
+    return true;
+}
+
+bool sql_script(struct sql *db, const char *statements, GError **error)
+{
+    g_autofree char *spelled = spell(db, statements);
+    return db->drv->script(db, spelled, error);
+}
+
+struct sql_rows *sql_query(struct sql *db, GError **error, const char *statement, const char *types,
+                           ...)
+{
+    struct sql_value values[PARAMETERS_MAX];
+    va_list args;
+    va_start(args, types);
+    unsigned count = collect(values, types, args);
+    va_end(args);
+    g_autofree char *spelled = spell(db, statement);
+    return db->drv->query(db, spelled, values, count, NULL, error);
+}
+
+bool sql_rows_next(struct sql_rows *rows, GError **error)
+{
+    return rows->db->drv->next(rows, error);
+}
+
+const char *sql_text(struct sql_rows *rows, unsigned column)
+{
+    return rows->db->drv->text(rows, column);
+}
+
+int64_t sql_int(struct sql_rows *rows, unsigned column)
+{
+    return rows->db->drv->number(rows, column);
+}
+
+double sql_double(struct sql_rows *rows, unsigned column)
+{
+    return rows->db->drv->real(rows, column);
+}
+
+GBytes *sql_blob(struct sql_rows *rows, unsigned column)
+{
+    return rows->db->drv->blob(rows, column);
+}
+
+bool sql_is_null(struct sql_rows *rows, unsigned column)
+{
+    return rows->db->drv->is_null(rows, column);
+}
+
+void sql_rows_free(struct sql_rows *rows)
+{
+    if (rows != NULL)
+        rows->db->drv->rows_free(rows);
+}
+
+static bool attempt(struct sql *db, sql_body body, void *user, GError **error)
+{
+    if (!db->drv->script(db, db->drv->begin, error))
+        return false;
+    db->in_transaction = true;
+    bool ok = body(db, user, error) && db->drv->script(db, "COMMIT", error);
+    db->in_transaction = false;
+    if (!ok)
+        (void)db->drv->script(db, "ROLLBACK", NULL);
+    return ok;
+}
+
+bool sql_transaction(struct sql *db, sql_body body, void *user, GError **error)
+{
+    g_assert(!db->in_transaction);
+    for (unsigned i = 1;; i++) {
+        g_autoptr(GError) failure = NULL;
+        if (attempt(db, body, user, &failure))
+            return true;
+        if (!g_error_matches(failure, SQL_ERROR, SQL_ERROR_RETRY) || i == ATTEMPTS) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return false;
+        }
+        /* Grows, and differs between those who got into each other's way. */
+        g_usleep((gulong)g_random_int_range(500, 1000) * i);
+    }
+}

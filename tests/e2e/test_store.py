@@ -1,0 +1,33 @@
+"""Every test of the store, on a real PostgreSQL. (On SQLite they are unit tests.)"""
+import os
+import subprocess
+
+import pytest
+
+from conftest import REPOSITORY, TIMEOUT
+from postgres import Postgres
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("postgres")
+    # pytest's folders are root's alone, the server is not root.
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)
+    server = Postgres(folder)
+    yield server
+    server.stop()
+
+
+def programs():
+    build = os.path.dirname(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"))
+    found = (REPOSITORY / build / "tests" / "unit").glob("test-store-*")
+    return sorted(p for p in found if p.is_file() and os.access(p, os.X_OK))
+
+
+@pytest.mark.parametrize("program", programs(), ids=lambda p: p.name)
+def test_on_postgresql(program, postgres):
+    done = subprocess.run([program], env={**os.environ, "ASSAY_TEST_STORE": postgres.url},
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not ok" not in done.stdout
