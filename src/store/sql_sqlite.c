@@ -64,8 +64,7 @@ static struct sql *open_(const char *url, GError **error)
     }
     struct sqlite *s = g_new0(struct sqlite, 1);
     s->base.drv = &sql_driver_sqlite;
-    s->prepared =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
+    s->prepared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     bool ok = sqlite3_open_v2(path, &s->handle, flags, NULL) == SQLITE_OK || fail_sqlite(s, error);
     if (ok) {

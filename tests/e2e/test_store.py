@@ -21,7 +21,7 @@ def postgres(tmp_path_factory):
 
 def programs():
     build = os.path.dirname(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"))
-    found = (REPOSITORY / build / "tests" / "unit").glob("test-store-*")
+    found = (REPOSITORY / build / "tests" / "unit").glob("test-[sq]*e*-*")
     return sorted(p for p in found if p.is_file() and os.access(p, os.X_OK))
 
 

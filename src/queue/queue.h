@@ -1,0 +1,59 @@
+/* Jobs: durable work, run at least once, by whichever worker takes it first.
+ *
+ * A worker holds a job by a lease, which heartbeats prolong; a job whose lease has run out goes
+ * back to the queue. What a job does must therefore bear being done twice. Among those waiting, a
+ * higher priority goes first, then the project with the fewest jobs running, then the oldest. */
+#pragma once
+#include "store/store.h"
+
+struct job {
+    char *id, *kind, *project, *pool, *payload; /* payload: JSON */
+    char *worker;                               /* who holds it */
+    unsigned attempt;                           /* 1 for the first run */
+};
+typedef struct job job;
+void job_free(struct job *j);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(job, job_free)
+
+#define JOB_PRIORITY_SCHEDULED   0
+#define JOB_PRIORITY_INTERACTIVE 10
+
+struct job_options {
+    int64_t priority;
+    int64_t due;      /* not before, Unix microseconds; 0: now */
+    const char *pool; /* NULL: none */
+};
+/* Puts a job into the queue; in a transaction of the caller's it is there when that ends. Returns
+ * its id; g_free(). */
+char *queue_add(struct sql *db, const char *kind, const char *project, const char *payload,
+                const struct job_options *options, GError **error);
+
+struct queue_limits {
+    unsigned per_project, per_pool; /* running at once; 0: no limit */
+    unsigned attempts;              /* runs before a job is given up */
+    int64_t lease;                  /* microseconds */
+    int64_t backoff;                /* before the second run; doubles each time, at most an hour */
+};
+/* Takes the next job for this worker; NULL without *error when there is none. */
+struct job *queue_take(struct sql *db, const char *worker, const struct queue_limits *limits,
+                       GError **error);
+/* Prolongs the lease; progress (JSON) may be NULL. *mine false: the job was taken away or is
+ * cancelled, and must be dropped. */
+bool queue_heartbeat(struct sql *db, const struct job *j, const struct queue_limits *limits,
+                     const char *progress, bool *mine, GError **error);
+/* Ends a job that this worker holds, once: *mine false when it no longer does. Effects that belong
+ * to the end of a job are made in body, in the same transaction; body may be NULL. */
+bool queue_done(struct sql *db, const struct job *j, const char *result, sql_body body, void *user,
+                bool *mine, GError **error);
+/* The run failed: again later, or dead after the last attempt, or at once if not worth repeating.
+ */
+bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits *limits,
+                  const char *reason, bool repeat, GError **error);
+/* Gives a job back unharmed: the worker is stopping. Does not count as a run. */
+bool queue_return(struct sql *db, const struct job *j, GError **error);
+/* A waiting job ends at once; a running one when its worker hears of it. False with
+ * ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
+bool queue_cancel(struct sql *db, const char *id, GError **error);
+/* Jobs whose lease has run out go back, or are given up; *count says how many. */
+bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *count,
+                   GError **error);

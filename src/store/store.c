@@ -1,0 +1,89 @@
+#include "store/store.h"
+
+#include <sys/random.h>
+
+#include "base/error.h"
+
+static bool applied_steps(struct sql *db, int64_t *count, GError **error)
+{
+    g_autoptr(sql_rows) rows = sql_query(db, error, "SELECT count(*) FROM schema_step", "");
+    if (rows == NULL || !sql_rows_next(rows, error))
+        return false;
+    *count = sql_int(rows, 0);
+    return true;
+}
+
+static bool migrate(struct sql *db, void *user, GError **error)
+{
+    int64_t done, known = 0;
+    while (store_steps[known].name != NULL)
+        known++;
+    if (!applied_steps(db, &done, error))
+        return false;
+    if (done > known)
+        return fail(error, ASSAY_ERROR_UNSUPPORTED,
+                    "store: made by a newer assay (%" G_GINT64_FORMAT
+                    " steps, this one knows %" G_GINT64_FORMAT ")",
+                    done, known);
+    for (; done < known; done++) {
+        const struct store_step *s = &store_steps[done];
+        if (!sql_script(db, s->statements, error) ||
+            !sql_run(db, NULL, error,
+                     "INSERT INTO schema_step (number, name, applied) VALUES ($1, $2, $3)", "isi",
+                     done, s->name, store_now())) {
+            g_prefix_error(error, "schema of %s: ", s->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_table(struct sql *db, void *user, GError **error)
+{
+    return sql_script(db,
+                      "CREATE TABLE IF NOT EXISTS schema_step ("
+                      "number BIGINT PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)",
+                      error);
+}
+
+struct sql *store_open(const char *url, GError **error)
+{
+    g_autoptr(sql) db = sql_open(url, error);
+    g_autoptr(GError) raced = NULL;
+    if (db == NULL)
+        return NULL;
+    /* Two that make the same table at the same time: one of them fails, and it is there. */
+    if (!sql_transaction(db, make_table, NULL, &raced) &&
+        !g_error_matches(raced, SQL_ERROR, SQL_ERROR_CONFLICT)) {
+        g_propagate_error(error, g_steal_pointer(&raced));
+        return NULL;
+    }
+    return sql_transaction(db, migrate, NULL, error) ? g_steal_pointer(&db) : NULL;
+}
+
+int64_t store_now(void)
+{
+    return g_get_real_time();
+}
+
+/* ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. */
+char *store_id_new(void)
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    uint8_t noise[10];
+    uint64_t time = (uint64_t)store_now() / 1000;
+    char *id = g_malloc(27);
+    if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
+        g_error("no random numbers"); /* does not happen for so few bytes, getrandom(2) */
+    for (int i = 9; i >= 0; i--, time >>= 5)
+        id[i] = digits[time & 31];
+    for (int half = 0; half < 2; half++) {
+        uint64_t bits = 0;
+        for (int i = 0; i < 5; i++)
+            bits = bits << 8 | noise[5 * half + i];
+        for (int i = 7; i >= 0; i--, bits >>= 5)
+            id[10 + 8 * half + i] = digits[bits & 31];
+    }
+    id[26] = '\0';
+    return id;
+}
