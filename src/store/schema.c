@@ -23,5 +23,85 @@ const struct store_step store_steps[] = {
               ");"
               "CREATE INDEX job_waiting ON job (state, priority, created);"
               "CREATE INDEX job_project ON job (project, state);" },
+    { "accounts", "CREATE TABLE account ("
+                  " id TEXT PRIMARY KEY,"
+                  " name TEXT NOT NULL UNIQUE,"
+                  " site TEXT NOT NULL," /* '', auditor, admin */
+                  " password TEXT,"      /* argon2id; NULL: cannot log in with one */
+                  " disabled BIGINT NOT NULL DEFAULT 0,"
+                  " created BIGINT NOT NULL,"
+                  " version BIGINT NOT NULL DEFAULT 1"
+                  ");"
+                  "CREATE TABLE token ("
+                  " id TEXT PRIMARY KEY,"
+                  " account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
+                  " digest TEXT NOT NULL UNIQUE," /* SHA-256 */
+                  " kind TEXT NOT NULL,"          /* session, api */
+                  " name TEXT NOT NULL,"
+                  " scopes TEXT NOT NULL," /* words: read, write, admin */
+                  " created BIGINT NOT NULL,"
+                  " expires BIGINT NOT NULL," /* 0: never */
+                  " used BIGINT NOT NULL DEFAULT 0"
+                  ");"
+                  "CREATE INDEX token_account ON token (account, id);"
+                  "CREATE TABLE login_failure ("
+                  " subject TEXT PRIMARY KEY," /* name, address, or both */
+                  " failures BIGINT NOT NULL,"
+                  " since BIGINT NOT NULL"
+                  ");" },
+    { "projects", "CREATE TABLE project ("
+                  " id TEXT PRIMARY KEY,"
+                  " name TEXT NOT NULL UNIQUE,"
+                  " description TEXT NOT NULL,"
+                  " locations TEXT NOT NULL," /* JSON: patterns of what it may have examined */
+                  " created BIGINT NOT NULL,"
+                  " version BIGINT NOT NULL DEFAULT 1"
+                  ");"
+                  "CREATE TABLE member ("
+                  " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+                  " account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
+                  " role BIGINT NOT NULL," /* 1 viewer, 2 operator, 3 owner */
+                  " created BIGINT NOT NULL,"
+                  " PRIMARY KEY (project, account)"
+                  ");"
+                  "CREATE INDEX member_account ON member (account, project);" },
+    { "nodes", "CREATE TABLE node ("
+               " id TEXT PRIMARY KEY,"
+               " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+               " name TEXT NOT NULL,"
+               " disks TEXT NOT NULL,"    /* JSON: locations */
+               " labels TEXT NOT NULL,"   /* JSON: name -> text */
+               " schedule TEXT NOT NULL," /* '' none */
+               " source TEXT NOT NULL,"   /* own, hil, m2, openstack */
+               " created BIGINT NOT NULL,"
+               " version BIGINT NOT NULL DEFAULT 1,"
+               " UNIQUE (project, name)"
+               ");"
+               "CREATE INDEX node_project ON node (project, id);"
+               "CREATE TABLE image ("
+               " id TEXT PRIMARY KEY,"
+               " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+               " name TEXT NOT NULL,"
+               " kind TEXT NOT NULL," /* file, rbd, registry, folder */
+               " location TEXT NOT NULL,"
+               " labels TEXT NOT NULL,"
+               " schedule TEXT NOT NULL,"
+               " created BIGINT NOT NULL,"
+               " version BIGINT NOT NULL DEFAULT 1,"
+               " UNIQUE (project, name)"
+               ");"
+               "CREATE INDEX image_project ON image (project, id);" },
+    { "requests", "CREATE TABLE request (" /* that must not be done twice */
+                  " account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
+                  " idempotency TEXT NOT NULL," /* the caller's key */
+                  " digest TEXT NOT NULL,"      /* of method, path and body */
+                  " status BIGINT NOT NULL,"
+                  " location TEXT,"
+                  " etag TEXT,"
+                  " body TEXT NOT NULL,"
+                  " created BIGINT NOT NULL,"
+                  " PRIMARY KEY (account, idempotency)"
+                  ");"
+                  "CREATE INDEX request_created ON request (created);" },
     { NULL, NULL },
 };

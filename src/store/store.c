@@ -1,8 +1,16 @@
 #include "store/store.h"
 
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/error.h"
+
+#define NAME_MAX_BYTES 128
+#define ID_BYTES       26
+
+static const char id_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+G_DEFINE_QUARK(assay - store - error - quark, store_error)
 
 static bool applied_steps(struct sql *db, int64_t *count, GError **error)
 {
@@ -69,21 +77,56 @@ int64_t store_now(void)
 /* ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. */
 char *store_id_new(void)
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     uint8_t noise[10];
     uint64_t time = (uint64_t)store_now() / 1000;
-    char *id = g_malloc(27);
+    char *id = g_malloc(ID_BYTES + 1);
     if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
         g_error("no random numbers"); /* does not happen for so few bytes, getrandom(2) */
     for (int i = 9; i >= 0; i--, time >>= 5)
-        id[i] = digits[time & 31];
+        id[i] = id_digits[time & 31];
     for (int half = 0; half < 2; half++) {
         uint64_t bits = 0;
         for (int i = 0; i < 5; i++)
             bits = bits << 8 | noise[5 * half + i];
         for (int i = 7; i >= 0; i--, bits >>= 5)
-            id[10 + 8 * half + i] = digits[bits & 31];
+            id[10 + 8 * half + i] = id_digits[bits & 31];
     }
-    id[26] = '\0';
+    id[ID_BYTES] = '\0';
     return id;
+}
+
+bool store_name_valid(const char *what, const char *name, GError **error)
+{
+    size_t len = strlen(name);
+    bool good = len > 0 && len <= NAME_MAX_BYTES && g_ascii_isalnum(name[0]);
+    for (size_t i = 0; good && i < len; i++)
+        good = g_ascii_isalnum(name[i]) || strchr("._-", name[i]) != NULL;
+    if (!good)
+        return fail(error, ASSAY_ERROR_INVALID,
+                    "name of a %s: letters, digits, '.', '_', '-', at most %d, a letter or digit "
+                    "first",
+                    what, NAME_MAX_BYTES);
+    if (len == ID_BYTES && strspn(name, id_digits) == len)
+        return fail(error, ASSAY_ERROR_INVALID, "name of a %s: looks like an identifier", what);
+    return true;
+}
+
+bool store_taken(GError **error, const char *what, const char *name)
+{
+    if (error != NULL && g_error_matches(*error, SQL_ERROR, SQL_ERROR_CONFLICT)) {
+        g_clear_error(error);
+        g_set_error(error, STORE_ERROR, STORE_ERROR_TAKEN, "there is a %s '%s' already", what,
+                    name);
+    }
+    return false;
+}
+
+bool store_touched(uint64_t changed, bool exists, const char *what, GError **error)
+{
+    if (changed == 1)
+        return true;
+    if (!exists)
+        return fail(error, ASSAY_ERROR_NOT_FOUND, "no such %s", what);
+    g_set_error(error, STORE_ERROR, STORE_ERROR_CHANGED, "the %s has changed meanwhile", what);
+    return false;
 }

@@ -21,3 +21,26 @@ struct store_step {
 };
 /* In order of application; only ever appended to. NULL-terminated by name. */
 extern const struct store_step store_steps[];
+
+/* What those who ask can do something about; all else is SQL_ERROR or ASSAY_ERROR. */
+#define STORE_ERROR (store_error_quark())
+GQuark store_error_quark(void);
+enum store_error {
+    STORE_ERROR_TAKEN,   /* there is another of that name */
+    STORE_ERROR_CHANGED, /* it is not the version that was asked for */
+    STORE_ERROR_IN_USE,  /* something else needs it */
+};
+
+/* A name that people and addresses can carry: letters, digits, ".", "_", "-", at most 128, a letter
+ * or digit first; and nothing that could be an identifier. */
+bool store_name_valid(const char *what, const char *name, GError **error);
+/* Makes of a broken constraint the message that there is such a thing already. Returns false. */
+bool store_taken(GError **error, const char *what, const char *name);
+/* After an UPDATE or DELETE of one row by id and version: whether it touched one; else why not. */
+bool store_touched(uint64_t changed, bool exists, const char *what, GError **error);
+
+/* A page of a list, in order of identifiers. */
+struct store_page {
+    const char *after; /* the last identifier of the page before; "" for the first page */
+    int64_t limit;
+};
