@@ -78,3 +78,8 @@
 #define LIMIT_VERSION_LINE       (64u << 10)  /* two versions to compare */
 #define LIMIT_CVSS_VECTOR        4096u        /* a line to score */
 #define LIMIT_FEEDS              4096u        /* in one database */
+#define LIMIT_YAML_DEPTH         32           /* lists in maps in lists of a YAML file */
+#define LIMIT_HTTP_BODY          (4u << 20)   /* of a request */
+#define LIMIT_HTTP_CONNECTIONS   4096u
+#define LIMIT_HTTP_MEMORY        (32u << 10)  /* for the head of a request */
+#define LIMIT_JSON_DEPTH         32           /* of a body, and of schemas that describe it */

@@ -24,6 +24,7 @@ const struct cli_command *const cli_commands[] = {
     &command_db_export,
     &command_db_compare,
     &command_db_cvss,
+    &command_serve,
     &command_version,
     &command_help,
     &command_schema,

@@ -17,4 +17,5 @@ extern const struct cli_command command_help;
 extern const struct cli_command command_ls;
 extern const struct cli_command command_scan;
 extern const struct cli_command command_schema;
+extern const struct cli_command command_serve;
 extern const struct cli_command command_version;

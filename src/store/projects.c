@@ -151,11 +151,19 @@ void member_free(struct member *m)
     g_free(m);
 }
 
+/* The caller's role is part of what is shown of a project, so its ETag has to change. */
+static bool touch(struct sql *db, const char *project, GError **error)
+{
+    return sql_run(db, NULL, error, "UPDATE project SET version = version + 1 WHERE id = $1", "s",
+                   project);
+}
+
 bool member_set(struct sql *db, const char *project, const char *account, enum role role,
                 bool *made, GError **error)
 {
     uint64_t changed;
-    if (!sql_run(db, &changed, error,
+    if (!touch(db, project, error) ||
+        !sql_run(db, &changed, error,
                  "UPDATE member SET role = $3 WHERE project = $1 AND account = $2", "ssi", project,
                  account, (int64_t)role))
         return false;
@@ -169,7 +177,8 @@ bool member_set(struct sql *db, const char *project, const char *account, enum r
 bool member_delete(struct sql *db, const char *project, const char *account, GError **error)
 {
     uint64_t changed;
-    return sql_run(db, &changed, error, "DELETE FROM member WHERE project = $1 AND account = $2",
+    return touch(db, project, error) &&
+           sql_run(db, &changed, error, "DELETE FROM member WHERE project = $1 AND account = $2",
                    "ss", project, account) &&
            store_touched(changed, false, "member", error);
 }

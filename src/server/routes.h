@@ -1,0 +1,13 @@
+/* The tables of routes, one a subject and a file: routes_<subject>.c, and a line here and in
+ * routes.c. */
+#pragma once
+#include "server/call.h"
+
+extern const struct route routes_images[];
+extern const struct route routes_members[];
+extern const struct route routes_nodes[];
+extern const struct route routes_projects[];
+extern const struct route routes_service[];
+extern const struct route routes_sessions[];
+extern const struct route routes_tokens[];
+extern const struct route routes_users[];

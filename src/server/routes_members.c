@@ -1,0 +1,56 @@
+#include "server/routes.h"
+#include "store/users.h"
+
+static bool list(struct call *c, GError **error)
+{
+    struct store_page page;
+    if (!call_page(c, &page, error))
+        return false;
+    g_autoptr(GPtrArray) members = member_list(c->db, c->project->id, &page, error);
+    if (members == NULL)
+        return false;
+    const struct member *last = NULL;
+    guint count = call_list_count(members, &page);
+    call_list_begin(c);
+    for (guint i = 0; i < count; i++) {
+        last = g_ptr_array_index(members, i);
+        jw_object_begin(&c->out, NULL);
+        jw_string(&c->out, "user", last->account);
+        jw_string(&c->out, "name", last->name);
+        jw_string(&c->out, "role", role_name(last->role));
+        call_write_time(&c->out, "since", last->created);
+        jw_object_end(&c->out);
+    }
+    call_list_end(c, count < members->len ? last->account : NULL);
+    return true;
+}
+
+static bool set(struct call *c, GError **error)
+{
+    bool made;
+    const char *role = call_text(c, "role");
+    g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    if (u == NULL || !member_set(c->db, c->project->id, u->id, role_parse(role), &made, error))
+        return false;
+    if (made)
+        call_created(c, "/v1/projects/%s/members/%s", c->project->id, u->id);
+    jw_object_begin(&c->out, NULL);
+    jw_string(&c->out, "user", u->id);
+    jw_string(&c->out, "name", u->name);
+    jw_string(&c->out, "role", role);
+    jw_object_end(&c->out);
+    return true;
+}
+
+static bool delete (struct call *c, GError **error)
+{
+    g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    return u != NULL && member_delete(c->db, c->project->id, u->id, error) && call_no_content(c);
+}
+
+const struct route routes_members[] = {
+    { "GET", "/v1/projects/{project}/members", ACCESS_VIEWER, SCOPE_READ, list, 0 },
+    { "PUT", "/v1/projects/{project}/members/{user}", ACCESS_OWNER, SCOPE_ADMIN, set, 0 },
+    { "DELETE", "/v1/projects/{project}/members/{user}", ACCESS_OWNER, SCOPE_ADMIN, delete, 0 },
+    { NULL },
+};

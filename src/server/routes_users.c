@@ -1,0 +1,125 @@
+#include "server/routes.h"
+#include "store/users.h"
+
+static bool answer(struct call *c, const char *id, GError **error);
+
+static void write_user(struct json_writer *w, const struct user *u)
+{
+    jw_object_begin(w, NULL);
+    jw_string(w, "id", u->id);
+    jw_string(w, "name", u->name);
+    jw_string(w, "site_role", u->site[0] != '\0' ? u->site : NULL);
+    jw_bool(w, "disabled", u->disabled);
+    call_write_time(w, "created", u->created);
+    jw_object_end(w);
+}
+
+static bool list(struct call *c, GError **error)
+{
+    struct store_page page;
+    if (!call_page(c, &page, error))
+        return false;
+    g_autoptr(GPtrArray) users = user_list(c->db, &page, error);
+    if (users == NULL)
+        return false;
+    const struct user *last = NULL;
+    guint count = call_list_count(users, &page);
+    call_list_begin(c);
+    for (guint i = 0; i < count; i++) {
+        last = g_ptr_array_index(users, i);
+        write_user(&c->out, last);
+    }
+    call_list_end(c, count < users->len ? last->id : NULL);
+    return true;
+}
+
+/* The site's role in a body: absent NULL, null "". */
+static const char *site_role(const struct call *c)
+{
+    const json_t *role = json_object_get(c->body, "site_role");
+    return json_is_null(role) ? "" : json_string_value(role);
+}
+
+static bool create(struct call *c, GError **error)
+{
+    const char *site = site_role(c);
+    g_autofree char *id = user_create(c->db, call_text(c, "name"), call_text(c, "password"),
+                                      site != NULL ? site : "", error);
+    if (id == NULL)
+        return false;
+    call_created(c, "/v1/users/%s", id);
+    return answer(c, id, error);
+}
+
+static bool answer(struct call *c, const char *id, GError **error)
+{
+    g_autoptr(user) u = user_find(c->db, id, error);
+    if (u == NULL)
+        return false;
+    write_user(&c->out, u);
+    return call_version(c, u->version);
+}
+
+static bool show(struct call *c, GError **error)
+{
+    return answer(c, call_parameter(c, "user"), error);
+}
+
+static bool change(struct call *c, GError **error)
+{
+    int64_t version;
+    const json_t *disabled = json_object_get(c->body, "disabled");
+    const struct user_change new = { .site = site_role(c),
+                                     .password = call_text(c, "password"),
+                                     .disabled = disabled == NULL ? -1 : json_is_true(disabled),
+                                     .keep = c->caller.token };
+    g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    return u != NULL && call_if_match(c, &version, error) &&
+           user_change(c->db, u->id, version, &new, error) && answer(c, u->id, error);
+}
+
+static bool delete (struct call *c, GError **error)
+{
+    int64_t version;
+    g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    return u != NULL && call_if_match(c, &version, error) &&
+           user_delete(c->db, u->id, version, error) && call_no_content(c);
+}
+
+static bool show_me(struct call *c, GError **error)
+{
+    return answer(c, c->caller.account, error);
+}
+
+/* A thief of a session must not become the owner of the account: the old password is asked for, and
+ * guessing it counts as a failed login. So this makes its own transactions. */
+static bool change_me(struct call *c, GError **error)
+{
+    int64_t wait;
+    g_autoptr(GError) failure = NULL;
+    const struct user_change new = { .password = call_text(c, "new_password"),
+                                     .disabled = -1,
+                                     .keep = c->caller.token };
+    g_autofree char *account = user_login(c->db, c->caller.name, call_text(c, "password"),
+                                          c->request->remote, &wait, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (wait > 0)
+        return problem(error, 429, "too many failed logins; wait a few minutes");
+    if (account == NULL)
+        return problem(error, 403, "the old password is wrong");
+    return user_change(c->db, account, 0, &new, error) && answer(c, account, error);
+}
+
+const struct route routes_users[] = {
+    { "GET", "/v1/users", ACCESS_AUDITOR, SCOPE_READ, list, 0 },
+    { "POST", "/v1/users", ACCESS_ADMIN, SCOPE_ADMIN, create, 0 },
+    { "GET", "/v1/users/{user}", ACCESS_AUDITOR, SCOPE_READ, show, 0 },
+    { "PATCH", "/v1/users/{user}", ACCESS_ADMIN, SCOPE_ADMIN, change, 0 },
+    { "DELETE", "/v1/users/{user}", ACCESS_ADMIN, SCOPE_ADMIN, delete, 0 },
+    { "GET", "/v1/me", ACCESS_USER, SCOPE_READ, show_me, 0 },
+    { "POST", "/v1/me/password", ACCESS_USER, SCOPE_ADMIN, change_me, ROUTE_ALONE },
+    { NULL },
+};

@@ -1,0 +1,179 @@
+#include "server/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/autoclose.h"
+#include "base/error.h"
+#include "server/http.h"
+#include "server/log.h"
+#include "server/notify.h"
+#include "server/router.h"
+#include "server/server.h"
+
+#define STOP_MICROSECONDS (8 * (int64_t)G_USEC_PER_SEC)
+#define TIDY_SECONDS      60
+
+/* Texts of certificate and key; NULL both without TLS. */
+static bool read_tls(const struct settings *s, char **certificate, char **key, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    *certificate = *key = NULL;
+    if (s->certificate == NULL)
+        return true;
+    if (g_file_get_contents(s->certificate, certificate, NULL, &failure) &&
+        g_file_get_contents(s->key, key, NULL, &failure))
+        return true;
+    g_clear_pointer(certificate, g_free);
+    return fail(error, ASSAY_ERROR_IO, "TLS: %s", failure->message);
+}
+
+static struct http_server *start_http(const struct settings *s, struct server *server,
+                                      struct http_server *inherit, GError **error)
+{
+    g_autofree char *certificate = NULL, *key = NULL;
+    if (!settings_valid(s, error) || !read_tls(s, &certificate, &key, error))
+        return NULL;
+    const struct http_options o = { .listen = s->listen,
+                                    .certificate = certificate,
+                                    .key = key,
+                                    .proxies = (const char *const *)s->proxies,
+                                    .threads = (unsigned)s->threads,
+                                    .handler = router_handle,
+                                    .user = server };
+    return http_start(&o, inherit, error);
+}
+
+bool serve_check(const struct settings *s, GError **error)
+{
+    g_autofree char *certificate = NULL, *key = NULL;
+    struct openapi *api = openapi_load(route_tables, error);
+    bool ok = api != NULL && settings_valid(s, error) && read_tls(s, &certificate, &key, error);
+    openapi_free(api);
+    return ok;
+}
+
+/* The folder of a store in a file is made for it. */
+static bool make_folder(const char *store, GError **error)
+{
+    if (!g_str_has_prefix(store, "sqlite:"))
+        return true;
+    g_autofree char *folder = g_path_get_dirname(store + strlen("sqlite:"));
+    return g_mkdir_with_parents(folder, 0700) == 0 || fail_errno(error, errno, "%s", folder);
+}
+
+/* A password that the administrator has chosen: the first line of the file, when it is there. */
+static bool chosen_password(const char *file, char **password, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    *password = NULL;
+    if (file == NULL || !g_file_test(file, G_FILE_TEST_EXISTS))
+        return true;
+    if (!g_file_get_contents(file, password, NULL, &failure))
+        return fail(error, ASSAY_ERROR_IO, "%s", failure->message);
+    (*password)[strcspn(*password, "\r\n")] = '\0';
+    return strlen(*password) >= 8 ||
+           fail(error, ASSAY_ERROR_INVALID, "%s: a password has 8 characters or more", file);
+}
+
+static bool tell_password(const char *file, const char *password, GError **error)
+{
+    if (file == NULL) {
+        (void)printf("administrator: admin\npassword: %s\n", password);
+        (void)fflush(stdout);
+        return true;
+    }
+    autoclose int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    g_autofree char *line = g_strconcat(password, "\n", NULL);
+    ssize_t len = (ssize_t)strlen(line);
+    return (fd >= 0 && write(fd, line, (size_t)len) == len) ||
+           fail_errno(error, errno, "password of the administrator: %s", file);
+}
+
+static bool first_start(const struct settings *s, struct server *server, GError **error)
+{
+    g_autofree char *chosen = NULL, *password = NULL;
+    if (!chosen_password(s->admin_password_file, &chosen, error) ||
+        !server_first_start(server, chosen, &password, error))
+        return false;
+    return password == NULL || chosen != NULL ||
+           tell_password(s->admin_password_file, password, error);
+}
+
+/* On failure all stays as it was. */
+static void reload(serve_settings make, void *user, struct server *server,
+                   struct http_server **http)
+{
+    g_autoptr(GError) error = NULL;
+    notify_manager("RELOADING=1");
+    g_autoptr(settings) s = make(user, &error);
+    struct http_server *new = s != NULL ? start_http(s, server, *http, &error) : NULL;
+    if (new == NULL) {
+        log_line("error", "reload: %s; the old settings stay", error->message);
+    } else {
+        g_atomic_int_set(&server->session_seconds, (gint)(s->session_hours * 3600));
+        http_stop(*http, STOP_MICROSECONDS);
+        *http = new;
+        if (!g_str_equal(s->store, server->store))
+            log_line("warning", "reload: another store is used after a restart only");
+        log_line("info", "settings read again");
+    }
+    notify_manager("READY=1");
+}
+
+/* Until SIGTERM or SIGINT. */
+static void wait_for_signals(const sigset_t *set, serve_settings make, void *user,
+                             struct server *server, struct http_server **http)
+{
+    const struct timespec interval = { .tv_sec = TIDY_SECONDS };
+    for (;;) {
+        int signal = sigtimedwait(set, NULL, &interval);
+        if (signal == SIGTERM || signal == SIGINT)
+            return;
+        if (signal == SIGHUP)
+            reload(make, user, server, http);
+        g_autoptr(GError) error = NULL;
+        if (signal < 0 && errno == EAGAIN && !server_tidy(server, &error))
+            log_line("warning", "tidying: %s", error->message);
+    }
+}
+
+bool serve_run(serve_settings make, void *user, GError **error)
+{
+    sigset_t set;
+    g_autoptr(settings) s = make(user, error);
+    if (s == NULL || !settings_valid(s, error) || !make_folder(s->store, error))
+        return false;
+    /* Before there are threads, so that all of them leave signals to this one. */
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct server_options options = { .store = s->store,
+                                            .session_seconds = (int64_t)s->session_hours * 3600 };
+    struct server *server = server_new(&options, error);
+    struct http_server *http = NULL;
+    if (server != NULL && first_start(s, server, error))
+        http = start_http(s, server, NULL, error);
+    if (http != NULL) {
+        log_line("info", "listening on %s://%s", s->certificate != NULL ? "https" : "http",
+                 http_address(http));
+        notify_manager("READY=1");
+        wait_for_signals(&set, make, user, server, &http);
+        notify_manager("STOPPING=1");
+        log_line("info", "stopping");
+        http_stop(http, STOP_MICROSECONDS);
+    }
+    bool ok = http != NULL;
+    server_free(server);
+    return ok;
+}

@@ -1,0 +1,13 @@
+/* The whole of `assay serve`, from settings to the end: it returns when it was told to stop. */
+#pragma once
+#include "server/settings.h"
+
+/* Makes the settings anew, for SIGHUP; NULL with *error keeps the old ones. */
+typedef struct settings *(*serve_settings)(void *user, GError **error);
+
+/* What would be done at start, without doing it: settings, certificate and key, the API's
+ * description. */
+bool serve_check(const struct settings *s, GError **error);
+/* SIGTERM and SIGINT stop it within 10 seconds, SIGHUP reads settings again. Prints the password of
+ * the first start to standard output, unless the settings name a file for it. */
+bool serve_run(serve_settings make, void *user, GError **error);

@@ -1,0 +1,94 @@
+#include "server/server.h"
+
+#include "base/error.h"
+#include "server/router.h"
+#include "store/requests.h"
+#include "store/secret.h"
+#include "store/tokens.h"
+#include "store/users.h"
+
+struct server *server_new(const struct server_options *o, GError **error)
+{
+    g_autoptr(sql) db = store_open(o->store, error);
+    struct openapi *api = db != NULL ? openapi_load(route_tables, error) : NULL;
+    if (api == NULL)
+        return NULL;
+    struct server *s = g_new0(struct server, 1);
+    s->store = g_strdup(o->store);
+    s->session_seconds = (gint)o->session_seconds;
+    s->api = api;
+    s->metrics = metrics_new();
+    g_mutex_init(&s->lock);
+    s->idle = g_ptr_array_new_with_free_func((GDestroyNotify)sql_close);
+    g_ptr_array_add(s->idle, g_steal_pointer(&db));
+    return s;
+}
+
+void server_free(struct server *s)
+{
+    if (s == NULL)
+        return;
+    g_ptr_array_unref(s->idle);
+    g_mutex_clear(&s->lock);
+    metrics_free(s->metrics);
+    openapi_free(s->api);
+    g_free(s->store);
+    g_free(s);
+}
+
+struct sql *server_borrow(struct server *s, GError **error)
+{
+    g_mutex_lock(&s->lock);
+    struct sql *db =
+        s->idle->len > 0 ? g_ptr_array_steal_index_fast(s->idle, s->idle->len - 1) : NULL;
+    g_mutex_unlock(&s->lock);
+    return db != NULL ? db : sql_open(s->store, error);
+}
+
+void server_return(struct server *s, struct sql *db, bool broken)
+{
+    if (db == NULL)
+        return;
+    if (broken) {
+        sql_close(db);
+        return;
+    }
+    g_mutex_lock(&s->lock);
+    g_ptr_array_add(s->idle, db);
+    g_mutex_unlock(&s->lock);
+}
+
+bool server_tidy(struct server *s, GError **error)
+{
+    struct sql *db = server_borrow(s, error);
+    bool ok = db != NULL && token_expire(db, error) && request_expire(db, error);
+    server_return(s, db, !ok);
+    return ok;
+}
+
+struct first {
+    const char *password;
+    bool made;
+};
+
+static bool make_admin(struct sql *db, void *user, GError **error)
+{
+    struct first *f = user;
+    int64_t users;
+    if (!user_count(db, &users, error))
+        return false;
+    f->made = users == 0;
+    g_autofree char *id = f->made ? user_create(db, "admin", f->password, "admin", error) : NULL;
+    return !f->made || id != NULL;
+}
+
+bool server_first_start(struct server *s, const char *given, char **password, GError **error)
+{
+    g_autofree char *chosen = given != NULL ? g_strdup(given) : secret_token_new("");
+    struct first f = { .password = chosen };
+    struct sql *db = server_borrow(s, error);
+    bool ok = db != NULL && sql_transaction(db, make_admin, &f, error);
+    server_return(s, db, !ok);
+    *password = ok && f.made ? g_steal_pointer(&chosen) : NULL;
+    return ok;
+}

@@ -1,0 +1,36 @@
+/* The service behind HTTP: the store's connections, the API's description, metrics. */
+#pragma once
+#include "server/metrics.h"
+#include "server/openapi.h"
+#include "store/sql.h"
+
+struct server_options {
+    const char *store;       /* URL */
+    int64_t session_seconds; /* how long a login holds */
+};
+
+struct server {
+    char *store;
+    gint session_seconds; /* atomic: may be set while it runs */
+    struct openapi *api;
+    struct metrics *metrics;
+    GMutex lock;
+    GPtrArray *idle; /* connections to the store; under the lock */
+};
+
+/* Opens the store, making or updating it, and checks the API's description. */
+struct server *server_new(const struct server_options *options, GError **error);
+void server_free(struct server *s);
+
+/* A connection for one thread for the time being. */
+struct sql *server_borrow(struct server *s, GError **error);
+/* Takes it back; broken: it is closed instead. Accepts NULL. */
+void server_return(struct server *s, struct sql *db, bool broken);
+
+/* Forgets what has expired: tokens, answers kept for repetitions. For every few minutes. */
+bool server_tidy(struct server *s, GError **error);
+
+/* When there are no users yet, makes the administrator "admin". *password is its password, to be
+ * told once (g_free()); NULL when there were users. given: to be used instead of a random one;
+ * NULL. */
+bool server_first_start(struct server *s, const char *given, char **password, GError **error);

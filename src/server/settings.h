@@ -1,0 +1,29 @@
+/* Settings of `assay serve`: a YAML file, over which goes the environment (ASSAY_...), over which
+ * go options. */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct settings {
+    char *listen;              /* ADDRESS:PORT */
+    char *store;               /* URL */
+    char *certificate, *key;   /* paths; NULL: no TLS */
+    char *admin_password_file; /* NULL */
+    GStrv proxies;             /* addresses; NULL */
+    uint64_t threads, session_hours;
+};
+typedef struct settings settings;
+
+/* With what is usual: 127.0.0.1:8080 and a store in /var/lib/assay (root) or the user's data
+ * folder, whose folder is not made here. */
+struct settings *settings_new(void);
+/* file NULL: none. Unknown members are refused. */
+bool settings_read(struct settings *s, const char *file, GError **error);
+/* Overlays ASSAY_LISTEN, ASSAY_STORE, ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY,
+ * ASSAY_ADMIN_PASSWORD_FILE, ASSAY_THREADS, ASSAY_SESSION_HOURS. */
+bool settings_environment(struct settings *s, GError **error);
+/* What contradicts itself. */
+bool settings_valid(const struct settings *s, GError **error);
+void settings_free(struct settings *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(settings, settings_free)

@@ -1,0 +1,134 @@
+#include "server/thing_calls.h"
+
+#include "base/error.h"
+
+static const struct {
+    const char *where, *kind, *usual; /* members, and the kind when none is given */
+} words[THING_KIND_COUNT] = {
+    [THING_NODE] = { "disks", "source", "own" },
+    [THING_IMAGE] = { "location", "kind", NULL },
+};
+
+static void write_thing(struct json_writer *w, enum thing_kind kind, const struct thing *t)
+{
+    jw_object_begin(w, NULL);
+    jw_string(w, "id", t->id);
+    jw_string(w, "project", t->project);
+    jw_string(w, "name", t->name);
+    call_write_json(w, words[kind].where, t->where);
+    jw_string(w, words[kind].kind, t->kind);
+    call_write_json(w, "labels", t->labels);
+    jw_string(w, "schedule", t->schedule[0] != '\0' ? t->schedule : NULL);
+    call_write_time(w, "created", t->created);
+    jw_object_end(w);
+}
+
+/* What lies behind a location may be the server's own or another project's, so a project has a list
+ * of what it may name; and secrets do not belong in it, since it is shown to all members. */
+static bool may_name(const struct call *c, const char *location, GError **error)
+{
+    const char *rest = strstr(location, "://");
+    const char *at = rest != NULL ? strchr(rest, '@') : NULL, *slash = NULL;
+    if (rest != NULL)
+        slash = strchr(rest + 3, '/');
+    if (at != NULL && (slash == NULL || at < slash))
+        return problem(error, 422, "a location holds no user and password");
+    return c->caller.admin || project_may_examine(c->project, location, error);
+}
+
+static bool may_name_all(const struct call *c, const json_t *where, GError **error)
+{
+    json_t *one;
+    size_t i;
+    if (json_is_string(where))
+        return may_name(c, json_string_value(where), error);
+    json_array_foreach(where, i, one) {
+        if (!may_name(c, json_string_value(one), error))
+            return false;
+    }
+    return true;
+}
+
+static bool answer(struct call *c, enum thing_kind kind, const char *id, GError **error)
+{
+    g_autoptr(thing) t = thing_find(c->db, kind, &c->caller, c->project->id, id, error);
+    if (t == NULL)
+        return false;
+    write_thing(&c->out, kind, t);
+    return call_version(c, t->version);
+}
+
+static struct thing *find(struct call *c, enum thing_kind kind, GError **error)
+{
+    return thing_find(c->db, kind, &c->caller, c->project->id,
+                      call_parameter(c, thing_kind_name(kind)), error);
+}
+
+bool thing_call_list(struct call *c, enum thing_kind kind, GError **error)
+{
+    struct store_page page;
+    if (!call_page(c, &page, error))
+        return false;
+    g_autoptr(GPtrArray) things = thing_list(
+        c->db, kind, &c->caller, c->project != NULL ? c->project->id : NULL, &page, error);
+    if (things == NULL)
+        return false;
+    const struct thing *last = NULL;
+    guint count = call_list_count(things, &page);
+    call_list_begin(c);
+    for (guint i = 0; i < count; i++) {
+        last = g_ptr_array_index(things, i);
+        write_thing(&c->out, kind, last);
+    }
+    call_list_end(c, count < things->len ? last->id : NULL);
+    return true;
+}
+
+bool thing_call_create(struct call *c, enum thing_kind kind, GError **error)
+{
+    g_autofree char *where = call_json(c, words[kind].where), *labels = call_json(c, "labels");
+    const char *schedule = call_text(c, "schedule"), *of = call_text(c, words[kind].kind);
+    const struct thing_values v = { .name = call_text(c, "name"),
+                                    .where = where,
+                                    .kind = of != NULL ? of : words[kind].usual,
+                                    .labels = labels != NULL ? labels : "{}",
+                                    .schedule = schedule != NULL ? schedule : "" };
+    if (!may_name_all(c, json_object_get(c->body, words[kind].where), error))
+        return false;
+    g_autofree char *id = thing_create(c->db, kind, c->project->id, &v, error);
+    if (id == NULL)
+        return false;
+    call_created(c, "/v1/projects/%s/%ss/%s", c->project->id, thing_kind_name(kind), id);
+    return answer(c, kind, id, error);
+}
+
+bool thing_call_show(struct call *c, enum thing_kind kind, GError **error)
+{
+    return answer(c, kind, call_parameter(c, thing_kind_name(kind)), error);
+}
+
+bool thing_call_change(struct call *c, enum thing_kind kind, GError **error)
+{
+    int64_t version;
+    const json_t *schedule = json_object_get(c->body, "schedule");
+    g_autofree char *where = call_json(c, words[kind].where), *labels = call_json(c, "labels");
+    const struct thing_values v = { .name = call_text(c, "name"),
+                                    .where = where,
+                                    .kind = call_text(c, words[kind].kind),
+                                    .labels = labels,
+                                    .schedule =
+                                        json_is_null(schedule) ? "" : json_string_value(schedule) };
+    g_autoptr(thing) t = find(c, kind, error);
+    return t != NULL && may_name_all(c, json_object_get(c->body, words[kind].where), error) &&
+           call_if_match(c, &version, error) &&
+           thing_change(c->db, kind, c->project->id, t->id, version, &v, error) &&
+           answer(c, kind, t->id, error);
+}
+
+bool thing_call_delete(struct call *c, enum thing_kind kind, GError **error)
+{
+    int64_t version;
+    g_autoptr(thing) t = find(c, kind, error);
+    return t != NULL && call_if_match(c, &version, error) &&
+           thing_delete(c->db, kind, c->project->id, t->id, version, error) && call_no_content(c);
+}
