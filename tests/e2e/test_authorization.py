@@ -1,0 +1,221 @@
+"""Who may do what: every route of the API by every kind of caller."""
+import itertools
+import sqlite3
+
+import pytest
+
+from service import PASSWORD, Service
+
+CALLERS = ["none", "expired", "other", "viewer", "operator", "owner", "auditor", "admin"]
+# What a route answers to the callers, in that order.
+OPEN = [200] * 8
+USER = [401, 401] + [200] * 6
+AUDITOR = [401, 401, 403, 403, 403, 403, 200, 200]
+ADMIN = [401, 401, 403, 403, 403, 403, 403, 200]
+VIEWER = [401, 401, 404, 200, 200, 200, 200, 200]
+OPERATOR = [401, 401, 404, 403, 200, 200, 403, 200]
+OWNER = [401, 401, 404, 403, 403, 200, 403, 200]
+REMOVER = [401, 401, 404, 403, 403, 403, 403, 200]  # of a project: it is known, but not theirs
+
+
+def made(statuses, success=201):
+    return [success if s == 200 else s for s in statuses]
+
+
+MATRIX = {
+    "GET /healthz": OPEN,
+    "GET /readyz": OPEN,
+    "GET /metrics": OPEN,
+    "GET /v1/openapi.yaml": OPEN,
+    "GET /v1/openapi.json": OPEN,
+    "GET /v1/docs": OPEN,
+    "POST /v1/login": OPEN,
+    "POST /v1/logout": made(USER, 204),
+    "GET /v1/me": USER,
+    "POST /v1/me/password": USER,
+    "GET /v1/users": AUDITOR,
+    "POST /v1/users": made(ADMIN),
+    "GET /v1/users/{user}": AUDITOR,
+    "PATCH /v1/users/{user}": ADMIN,
+    "DELETE /v1/users/{user}": made(ADMIN, 204),
+    "GET /v1/tokens": USER,
+    "POST /v1/tokens": made(USER),
+    "DELETE /v1/tokens/{token}": [401, 401] + [404] * 6,  # of another user, for everybody
+    "GET /v1/projects": USER,
+    "POST /v1/projects": made(ADMIN),
+    "GET /v1/projects/{project}": VIEWER,
+    "PATCH /v1/projects/{project}": OWNER,
+    "DELETE /v1/projects/{project}": made(REMOVER, 204),
+    "GET /v1/projects/{project}/members": VIEWER,
+    "PUT /v1/projects/{project}/members/{user}": made(OWNER),
+    "DELETE /v1/projects/{project}/members/{user}": made(OWNER, 204),
+    "GET /v1/nodes": USER,
+    "GET /v1/projects/{project}/nodes": VIEWER,
+    "POST /v1/projects/{project}/nodes": made(OPERATOR),
+    "GET /v1/projects/{project}/nodes/{node}": VIEWER,
+    "PATCH /v1/projects/{project}/nodes/{node}": OPERATOR,
+    "DELETE /v1/projects/{project}/nodes/{node}": made(OPERATOR, 204),
+    "GET /v1/images": USER,
+    "GET /v1/projects/{project}/images": VIEWER,
+    "POST /v1/projects/{project}/images": made(OPERATOR),
+    "GET /v1/projects/{project}/images/{image}": VIEWER,
+    "PATCH /v1/projects/{project}/images/{image}": OPERATOR,
+    "DELETE /v1/projects/{project}/images/{image}": made(OPERATOR, 204),
+}
+serial = map(str, itertools.count())
+
+
+def body_of(route):
+    bodies = {
+        "POST /v1/login": {"name": "viewer", "password": PASSWORD},
+        "POST /v1/me/password": {"password": PASSWORD, "new_password": PASSWORD},
+        "POST /v1/users": {"name": "new" + next(serial)},
+        "PATCH /v1/users/{user}": {"disabled": True},
+        "POST /v1/tokens": {"name": "more", "scopes": ["read"]},
+        "POST /v1/projects": {"name": "new" + next(serial)},
+        "PATCH /v1/projects/{project}": {"description": "changed"},
+        "PUT /v1/projects/{project}/members/{user}": {"role": "viewer"},
+        "POST /v1/projects/{project}/nodes": {"name": "new" + next(serial), "disks": ["rbd:a/1"]},
+        "POST /v1/projects/{project}/images": {"name": "new" + next(serial), "kind": "rbd",
+                                               "location": "rbd:a/1"},
+    }
+    return bodies.get(route, {"labels": {"a": "b"}} if route.startswith("PATCH") else None)
+
+
+class Scene:
+    """A project "alpha" with members, and "beta", whose owner is the caller "other"."""
+
+    def __init__(self, service):
+        self.service = service
+        self.admin = service.token(service.login())["token"]
+        self.projects = {name: self.project(name) for name in ("alpha", "beta")}
+        self.tokens = {"none": None, "admin": self.admin}
+        for name in ("other", "viewer", "operator", "owner", "auditor", "expired", "victim"):
+            service.make("/v1/users", {"name": name, "password": PASSWORD,
+                                       "site_role": "auditor" if name == "auditor" else None},
+                         self.admin)
+            made_token = service.token(service.login(name))
+            self.tokens[name] = made_token["token"]
+            if name in ("viewer", "operator", "owner"):
+                self.member("alpha", name, name)
+            if name == "expired":
+                self.member("alpha", name, "owner")
+                self.expire(made_token["id"])
+            if name == "victim":
+                self.victims_token = made_token["id"]
+        self.member("beta", "other", "owner")
+
+    def expire(self, token):
+        with sqlite3.connect(self.service.store.removeprefix("sqlite:")) as db:
+            db.execute("UPDATE token SET expires = 1 WHERE id = ?", [token])
+        db.close()
+
+    def project(self, name):
+        return self.service.make("/v1/projects", {"name": name, "locations": ["rbd:a/*"]},
+                                 self.admin)
+
+    def member(self, project, user, role):
+        answer = self.service.call("PUT", f"/v1/projects/{project}/members/{user}", self.admin,
+                                   {"role": role})
+        assert answer.status in (200, 201), answer
+
+    def user(self, project, is_member):
+        user = self.service.make("/v1/users", {"name": "user" + next(serial)}, self.admin)
+        if is_member:
+            self.member(project, user["id"], "viewer")
+        return user["id"]
+
+    def thing(self, project, kind):
+        body = {"name": kind + next(serial)}
+        body.update({"disks": ["rbd:a/1"]} if kind == "node" else
+                    {"kind": "rbd", "location": "rbd:a/1"})
+        return self.service.make(f"/v1/projects/{project}/{kind}s", body, self.admin)["id"]
+
+    def address(self, route, project="alpha"):
+        """The path of a route, with new things in it."""
+        method, path = route.split(" ")
+        if route == "DELETE /v1/projects/{project}":
+            fresh = self.project("fresh" + next(serial))["id"]
+            for role in ("viewer", "operator", "owner"):
+                self.member(fresh, role, role)
+            return path.format(project=fresh)
+        names = {}
+        if "{user}" in path:
+            names["user"] = self.user(project, method == "DELETE" and "members" in path)
+        for kind in ("node", "image"):
+            if "{" + kind + "}" in path:
+                names[kind] = self.thing(project, kind)
+        return path.format(project=project, token=self.victims_token, **names)
+
+
+@pytest.fixture(scope="module")
+def scene(assay, tmp_path_factory):
+    service = Service(assay.path, tmp_path_factory.mktemp("service"))
+    yield Scene(service)
+    service.stop()
+
+
+def test_every_route_is_in_the_matrix(scene):
+    described = {f"{method} {path}" for method, path, _ in scene.service.operations()}
+    assert described == set(MATRIX)
+
+
+@pytest.mark.parametrize("route", MATRIX)
+def test_route(scene, route):
+    method = route.split(" ")[0]
+    got = []
+    for caller in CALLERS:
+        token = scene.tokens[caller]
+        if route == "POST /v1/logout" and caller not in ("none", "expired"):
+            token = scene.service.token(token)["token"]  # it ends with the call
+        answer = scene.service.call(method, scene.address(route), token, body_of(route))
+        got.append(answer.status)
+    assert dict(zip(CALLERS, got)) == dict(zip(CALLERS, MATRIX[route]))
+
+
+@pytest.mark.parametrize("route", [r for r in MATRIX if not r.startswith("GET ")
+                                   and r not in ("POST /v1/login", "POST /v1/logout")])
+def test_a_token_for_reading_changes_nothing(scene, route):
+    token = scene.service.token(scene.admin, ["read"])["token"]
+    answer = scene.service.call(route.split(" ")[0], scene.address(route), token, body_of(route))
+    assert answer.status == 403, answer
+
+
+def test_a_token_makes_none_that_can_do_more(scene):
+    token = scene.service.token(scene.admin, ["admin"])["token"]
+    answer = scene.service.call("POST", "/v1/tokens", token,
+                                {"name": "x", "scopes": ["write"]})
+    assert answer.status == 403, answer
+
+
+@pytest.mark.parametrize("kind", ["node", "image"])
+def test_things_of_another_project_are_not_there(scene, kind):
+    foreign = scene.thing("alpha", kind)
+    for method, body in (("GET", None), ("PATCH", {"labels": {}}), ("DELETE", None)):
+        for project in ("alpha", "beta"):
+            answer = scene.service.call(method, f"/v1/projects/{project}/{kind}s/{foreign}",
+                                        scene.tokens["other"], body)
+            assert answer.status == 404, answer
+    lists = [f"/v1/{kind}s", f"/v1/projects/beta/{kind}s"]
+    for path in lists:
+        answer = scene.service.call("GET", path, scene.tokens["other"])
+        assert foreign not in answer.text
+    assert foreign in scene.service.call("GET", f"/v1/{kind}s?limit=500",
+                                         scene.tokens["viewer"]).text
+    projects = scene.service.call("GET", "/v1/projects", scene.tokens["other"]).json["items"]
+    assert [p["name"] for p in projects] == ["beta"]
+
+
+def test_nobody_names_a_disk_that_is_not_the_projects(scene):
+    for disk in ("/etc/shadow", "rbd:b/1", "rbd:a/../b/1", "nbd://user:secret@host/x"):
+        for caller, status in (("owner", (403, 422)), ("operator", (403, 422))):
+            answer = scene.service.call("POST", "/v1/projects/alpha/nodes", scene.tokens[caller],
+                                        {"name": "n" + next(serial), "disks": [disk]})
+            assert answer.status in status, answer
+    node = scene.thing("alpha", "node")
+    answer = scene.service.call("PATCH", f"/v1/projects/alpha/nodes/{node}",
+                                scene.tokens["owner"], {"disks": ["/etc/shadow"]})
+    assert answer.status == 403, answer
+    answer = scene.service.call("PATCH", "/v1/projects/alpha", scene.tokens["owner"],
+                                {"locations": ["*"]})
+    assert answer.status == 403, answer
