@@ -41,8 +41,9 @@ struct route {
     bool (*handler)(struct call *c, GError **error);
     unsigned flags;
 };
-#define ROUTE_ALONE  (1u << 0) /* changes things, but makes its own transactions */
-#define ROUTE_SECRET (1u << 1) /* the answer holds a secret and is not kept for repetitions */
+#define ROUTE_ALONE     (1u << 0) /* changes things, but makes its own transactions */
+#define ROUTE_SECRET    (1u << 1) /* the answer holds a secret and is not kept for repetitions */
+#define ROUTE_STORELESS (1u << 2) /* for ACCESS_ANYONE: answers without the store; db is NULL */
 
 #define CALL_PARAMETERS 4
 

@@ -315,6 +315,8 @@ static bool in_transaction(struct sql *db, void *user, GError **error)
 
 static bool run(struct call *c, GError **error)
 {
+    if (c->route->flags & ROUTE_STORELESS)
+        return call_handler(c, error);
     c->db = server_borrow(c->server, error);
     if (c->db == NULL || !authenticate(c, error) || !authorize(c, error) || !read_body(c, error))
         return false;

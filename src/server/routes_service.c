@@ -62,11 +62,11 @@ static bool show_page(struct call *c, GError **error)
 }
 
 const struct route routes_service[] = {
-    { "GET", "/healthz", ACCESS_ANYONE, 0, alive, 0 },
+    { "GET", "/healthz", ACCESS_ANYONE, 0, alive, ROUTE_STORELESS },
     { "GET", "/readyz", ACCESS_ANYONE, 0, ready, 0 },
     { "GET", "/metrics", ACCESS_ANYONE, 0, show_metrics, 0 },
-    { "GET", "/v1/openapi.yaml", ACCESS_ANYONE, 0, show_yaml, 0 },
-    { "GET", "/v1/openapi.json", ACCESS_ANYONE, 0, show_json, 0 },
-    { "GET", "/v1/docs", ACCESS_ANYONE, 0, show_page, 0 },
+    { "GET", "/v1/openapi.yaml", ACCESS_ANYONE, 0, show_yaml, ROUTE_STORELESS },
+    { "GET", "/v1/openapi.json", ACCESS_ANYONE, 0, show_json, ROUTE_STORELESS },
+    { "GET", "/v1/docs", ACCESS_ANYONE, 0, show_page, ROUTE_STORELESS },
     { NULL },
 };
