@@ -367,15 +367,15 @@ def test_head_is_get_without_a_body(service):
     b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n",
     b"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     b"POST /v1/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET /v1/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\xfe\r\n\r\n",
-])
+    b"GET /v1/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer \xff\r\n\r\n",
+], ids=["nothing", "word", "version", "tls", "bytes", "long", "negative", "chunks", "token"])
 def test_garbage_is_survived(service, bytes_sent):
     with socket.create_connection((service.host, int(service.port)), TIMEOUT) as peer:
-        peer.sendall(bytes_sent)
-        peer.shutdown(socket.SHUT_WR)
         try:
+            peer.sendall(bytes_sent)
+            peer.shutdown(socket.SHUT_WR)
             while peer.recv(65536):
                 pass
-        except ConnectionResetError:
-            pass
+        except OSError:
+            pass  # it has hung up, before or after it had all
     assert service.call("GET", "/healthz").status == 200
