@@ -374,8 +374,7 @@ def test_garbage_is_survived(service, bytes_sent):
         try:
             peer.sendall(bytes_sent)
             peer.shutdown(socket.SHUT_WR)
-            while peer.recv(65536):
-                pass
+            peer.recv(65536 if b"HTTP" in bytes_sent else 0)
         except OSError:
             pass  # it has hung up, before or after it had all
     assert service.call("GET", "/healthz").status == 200
