@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "server/server.h"
+#include "store/users.h"
 
 #define PAGE_USUAL 50
 #define PAGE_MAX   500
@@ -114,6 +116,30 @@ bool call_no_content(struct call *c)
 {
     c->response->status = 204;
     return true;
+}
+
+char *call_password(struct call *c, const char *name, const char *password, unsigned wrong,
+                    GError **error)
+{
+    int64_t wait;
+    g_autoptr(GError) failure = NULL;
+    if (!server_hash_begin(c->server)) {
+        http_set_header(c->response, "Retry-After", "1");
+        (void)problem(error, 503, "too many logins at once; try again");
+        return NULL;
+    }
+    char *account = user_login(c->db, name, password, c->request->remote, &wait, &failure);
+    server_hash_end(c->server);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+    } else if (wait > 0) {
+        g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, wait);
+        http_set_header(c->response, "Retry-After", after);
+        (void)problem(error, 429, "too many failed logins; wait %s seconds", after);
+    } else if (account == NULL) {
+        (void)problem(error, wrong, "wrong name or password");
+    }
+    return account;
 }
 
 void call_write_time(struct json_writer *w, const char *key, int64_t microseconds)

@@ -97,6 +97,11 @@ void call_created(struct call *c, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* 204. Returns true. */
 bool call_no_content(struct call *c);
 
+/* Checks a name and password (user_login()): the account's identifier; g_free(). NULL with *error:
+ * `wrong` as the status when they are wrong, 429 and 503 when there were too many attempts. */
+char *call_password(struct call *c, const char *name, const char *password, unsigned wrong,
+                    GError **error);
+
 /* RFC 3339 of Unix microseconds; null for 0. */
 void call_write_time(struct json_writer *w, const char *key, int64_t microseconds);
 /* JSON text that the store holds. */

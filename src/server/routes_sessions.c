@@ -1,6 +1,5 @@
 #include "server/routes.h"
 #include "server/server.h"
-#include "store/users.h"
 
 static void set_cookie(struct call *c, const char *token, int64_t seconds)
 {
@@ -13,21 +12,11 @@ static void set_cookie(struct call *c, const char *token, int64_t seconds)
 /* Makes its own transactions: a failed login is counted, and hashing must not hold others up. */
 static bool login(struct call *c, GError **error)
 {
-    int64_t wait, seconds = g_atomic_int_get(&c->server->session_seconds);
-    g_autoptr(GError) failure = NULL;
-    g_autofree char *account = user_login(c->db, call_text(c, "name"), call_text(c, "password"),
-                                          c->request->remote, &wait, &failure);
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
-    }
-    if (wait > 0) {
-        g_autofree char *after = g_strdup_printf("%" G_GINT64_FORMAT, wait);
-        http_set_header(c->response, "Retry-After", after);
-        return problem(error, 429, "too many failed logins; wait %s seconds", after);
-    }
+    int64_t seconds = g_atomic_int_get(&c->server->session_seconds);
+    g_autofree char *account =
+        call_password(c, call_text(c, "name"), call_text(c, "password"), 401, error);
     if (account == NULL)
-        return problem(error, 401, "wrong name or password");
+        return false;
     int64_t expires = store_now() + seconds * (int64_t)G_USEC_PER_SEC;
     const struct token_new new = { .account = account,
                                    .name = "login",

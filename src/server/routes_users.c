@@ -95,21 +95,13 @@ static bool show_me(struct call *c, GError **error)
  * guessing it counts as a failed login. So this makes its own transactions. */
 static bool change_me(struct call *c, GError **error)
 {
-    int64_t wait;
-    g_autoptr(GError) failure = NULL;
     const struct user_change new = { .password = call_text(c, "new_password"),
                                      .disabled = -1,
                                      .keep = c->caller.token };
-    g_autofree char *account = user_login(c->db, c->caller.name, call_text(c, "password"),
-                                          c->request->remote, &wait, &failure);
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
-    }
-    if (wait > 0)
-        return problem(error, 429, "too many failed logins; wait a few minutes");
+    g_autofree char *account =
+        call_password(c, c->caller.name, call_text(c, "password"), 403, error);
     if (account == NULL)
-        return problem(error, 403, "the old password is wrong");
+        return false;
     return user_change(c->db, account, 0, &new, error) && answer(c, account, error);
 }
 

@@ -7,6 +7,8 @@
 #include "store/tokens.h"
 #include "store/users.h"
 
+#define HASHES_AT_ONCE 8
+
 struct server *server_new(const struct server_options *o, GError **error)
 {
     g_autoptr(sql) db = store_open(o->store, error);
@@ -56,6 +58,19 @@ void server_return(struct server *s, struct sql *db, bool broken)
     g_mutex_lock(&s->lock);
     g_ptr_array_add(s->idle, db);
     g_mutex_unlock(&s->lock);
+}
+
+bool server_hash_begin(struct server *s)
+{
+    if (g_atomic_int_add(&s->hashing, 1) < HASHES_AT_ONCE)
+        return true;
+    server_hash_end(s);
+    return false;
+}
+
+void server_hash_end(struct server *s)
+{
+    (void)g_atomic_int_add(&s->hashing, -1);
 }
 
 bool server_tidy(struct server *s, GError **error)

@@ -14,6 +14,7 @@ struct server {
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;
+    gint hashing; /* atomic: passwords being hashed */
     GMutex lock;
     GPtrArray *idle; /* connections to the store; under the lock */
 };
@@ -26,6 +27,11 @@ void server_free(struct server *s);
 struct sql *server_borrow(struct server *s, GError **error);
 /* Takes it back; broken: it is closed instead. Accepts NULL. */
 void server_return(struct server *s, struct sql *db, bool broken);
+
+/* Hashing a password takes 64 MiB and tens of milliseconds, which anybody can ask for: only so many
+ * at once. False: too many, and nothing is to be ended. */
+bool server_hash_begin(struct server *s);
+void server_hash_end(struct server *s);
 
 /* Forgets what has expired: tokens, answers kept for repetitions. For every few minutes. */
 bool server_tidy(struct server *s, GError **error);

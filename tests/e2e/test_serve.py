@@ -321,6 +321,17 @@ def test_guessing_passwords_is_slowed_down(service):
     assert answer.status == 429 and 0 < int(answer.headers["retry-after"]) <= 300
 
 
+def test_a_flood_of_logins_is_told_to_come_again(assay, tmp_path):
+    service = Service(assay.path, tmp_path, environment={"ASSAY_THREADS": "32"})
+    body = {"name": "admin", "password": PASSWORD}
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda _: service.call("POST", "/v1/login", body=body), range(32)))
+    assert {a.status for a in answers} <= {200, 503} and 200 in {a.status for a in answers}
+    assert all(a.headers["retry-after"] == "1" for a in answers if a.status == 503)
+    assert service.login()
+    assert service.stop() == 0
+
+
 def test_a_disabled_user_is_shut_out(service, admin):
     service.make("/v1/users", {"name": "ann", "password": PASSWORD}, admin)
     token = service.token(service.login("ann"))["token"]
