@@ -304,13 +304,30 @@ static bool once(struct call *c, const char *key, GError **error)
     return request_keep(c->db, c->caller.account, key, &kept, error);
 }
 
+static const char *idempotency_key(const struct call *c)
+{
+    return g_str_equal(c->route->method, "POST") ? http_header(c->request, "idempotency-key")
+                                                 : NULL;
+}
+
 static bool in_transaction(struct sql *db, void *user, GError **error)
 {
     struct call *c = user;
-    const char *key = http_header(c->request, "idempotency-key");
-    if (key != NULL && g_str_equal(c->route->method, "POST"))
-        return once(c, key, error);
-    return call_handler(c, error);
+    const char *key = idempotency_key(c);
+    return key != NULL ? once(c, key, error) : call_handler(c, error);
+}
+
+static bool run_transaction(struct call *c, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (sql_transaction(c->db, in_transaction, c, &failure))
+        return true;
+    /* PostgreSQL tells of a twin that ran at the same time as of a name that is taken, not as of a
+     * transaction to be run again. The second time its answer is seen, if there was one. */
+    if (idempotency_key(c) != NULL && status_of(failure) == 409)
+        return sql_transaction(c->db, in_transaction, c, error);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return false;
 }
 
 static bool run(struct call *c, GError **error)
@@ -322,7 +339,7 @@ static bool run(struct call *c, GError **error)
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);
-    return sql_transaction(c->db, in_transaction, c, error);
+    return run_transaction(c, error);
 }
 
 /* --- around the call ---------------------------------------------------------------------------

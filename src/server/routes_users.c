@@ -91,18 +91,28 @@ static bool show_me(struct call *c, GError **error)
     return answer(c, c->caller.account, error);
 }
 
+struct renewal {
+    const char *account;
+    struct user_change change;
+};
+
+static bool renew(struct sql *db, void *user, GError **error)
+{
+    const struct renewal *r = user;
+    return user_change(db, r->account, 0, &r->change, error);
+}
+
 /* A thief of a session must not become the owner of the account: the old password is asked for, and
  * guessing it counts as a failed login. So this makes its own transactions. */
 static bool change_me(struct call *c, GError **error)
 {
-    const struct user_change new = { .password = call_text(c, "new_password"),
-                                     .disabled = -1,
-                                     .keep = c->caller.token };
     g_autofree char *account =
         call_password(c, c->caller.name, call_text(c, "password"), 403, error);
-    if (account == NULL)
-        return false;
-    return user_change(c->db, account, 0, &new, error) && answer(c, account, error);
+    struct renewal r = { .account = account,
+                         .change = { .password = call_text(c, "new_password"),
+                                     .disabled = -1,
+                                     .keep = c->caller.token } };
+    return account != NULL && sql_transaction(c->db, renew, &r, error) && answer(c, account, error);
 }
 
 const struct route routes_users[] = {

@@ -185,6 +185,11 @@ def test_on_postgresql(assay, tmp_path_factory):
                                                         admin)["id"], range(40)))
         listed = service.call("GET", "/v1/projects/p/nodes?limit=500", admin).json["items"]
         assert {n["id"] for n in listed} == set(made)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            same = list(pool.map(lambda _: service.call(
+                "POST", "/v1/projects/p/nodes", admin, node("once"), {"Idempotency-Key": "k"}),
+                range(16)))
+        assert {a.status for a in same} == {201} and len({a.text for a in same}) == 1
         database.stop()
         assert service.call("GET", "/readyz").status == 503
         assert service.call("GET", "/healthz").status == 200
@@ -330,6 +335,18 @@ def test_a_flood_of_logins_is_told_to_come_again(assay, tmp_path):
     assert all(a.headers["retry-after"] == "1" for a in answers if a.status == 503)
     assert service.login()
     assert service.stop() == 0
+
+
+def test_a_new_password_needs_the_old_one(service, admin):
+    service.make("/v1/users", {"name": "ann", "password": PASSWORD}, admin)
+    session, other = service.login("ann"), service.login("ann")
+    body = {"password": "wrong", "new_password": "another password"}
+    assert service.call("POST", "/v1/me/password", session, body).status == 403
+    body["password"] = PASSWORD
+    assert service.call("POST", "/v1/me/password", session, body).status == 200
+    assert service.call("GET", "/v1/me", session).status == 200
+    assert service.call("GET", "/v1/me", other).status == 401
+    assert service.login("ann", "another password")
 
 
 def test_a_disabled_user_is_shut_out(service, admin):
