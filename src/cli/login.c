@@ -45,6 +45,7 @@ const struct cli_command command_logout = {
     .name = "logout",
     .summary = "End the session that login began",
     .usage = "[OPTION…]",
+    .examples = "assay logout\n  for example before leaving a shared machine",
     .options = (const GOptionEntry *const[]){ remote_ca_options, NULL },
     .run = logout_run,
 };
