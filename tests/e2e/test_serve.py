@@ -175,7 +175,7 @@ def test_on_postgresql(assay, tmp_path_factory):
     folder = tmp_path_factory.mktemp("postgres")
     for parent in (folder, *folder.parents[:2]):
         parent.chmod(0o755)
-    database = Postgres(folder)
+    database, service = Postgres(folder), None
     try:
         service = Service(assay.path, tmp_path_factory.mktemp("service"), store=database.url)
         admin = service.token(service.login())["token"]
@@ -199,6 +199,8 @@ def test_on_postgresql(assay, tmp_path_factory):
         assert answers[-1] == 200 and set(answers) <= {200, 503}
         assert service.stop() == 0
     finally:
+        if service:
+            service.process.kill()
         database.stop()
 
 
