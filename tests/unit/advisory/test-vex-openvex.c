@@ -88,7 +88,7 @@ static void test_packages_by_purl(void)
         "pkg:deb/debian/curl?arch=source&distro=bookworm",
         "pkg:deb/debian/curl?distro=debian-bookworm",
         "pkg:deb/debian/curl?distro=esm-apps/bookworm",
-        "pkg:deb/debian/curl@0:7.88.1-10+deb12u5?repository_url=https://deb.debian.org",
+        "pkg:deb/debian/curl@0:7.88.1-10+deb12u5?repository_url=https://mirror.example.org",
         "pkg:DEB/debian/curl#path",
     };
     static const char *const others[] = {
