@@ -20,6 +20,7 @@ static struct request *request_of(const struct inspect_target *t, enum inspect_t
     }
     r->format = g_strdup(options->format);
     r->with_files = options->with_files;
+    r->types = options->with_files && !options->no_types;
     r->memory = options->memory > 0 ? options->memory : INSPECT_DEFAULT_MEMORY;
     r->timeout = options->timeout;
     return r;

@@ -31,7 +31,8 @@ struct inspect_progress {
 struct inspect_options {
     const char *format; /* of the image: "raw", "qcow2"; NULL: by content */
     enum inspect_references references;
-    bool with_files;  /* record every file, hashed */
+    bool with_files; /* record every file, hashed */
+    bool no_types; /* with files: without media types, which take several times as long as hashes */
     uint64_t memory;  /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
     unsigned timeout; /* seconds of wall time; 0: none */
     void (*progress)(const struct inspect_progress *p, void *user); /* NULL: none */
@@ -49,8 +50,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
 /* For messages: the names joined. */
 const char *inspect_target_name(const struct inspect_target *t);
 
-/* The frame of the target; NULL only when no inspector could be started, or with ASSAY_ERROR_INVALID
- * when the options make no sense for the target. A target is used once. */
+/* The frame of the target; NULL only when no inspector could be started, or with
+ * ASSAY_ERROR_INVALID when the options make no sense for the target. A target is used once. */
 struct frame *inspect_frame(struct inspect_target *t, const struct inspect_options *options,
                             GError **error);
 /* Only volumes, filesystems and systems, without looking into packages. */

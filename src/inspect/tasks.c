@@ -18,7 +18,7 @@ bool tasks_prepare(const struct request *r, struct hasher **hasher, GError **err
         return true;
     /* Else malloc() reserves 64 MiB of the limited address space for each thread. */
     (void)mallopt(M_ARENA_MAX, ARENAS);
-    *hasher = hasher_new(0, r->with_files || r->types, error);
+    *hasher = hasher_new(0, r->types, error);
     return *hasher != NULL;
 }
 

@@ -121,6 +121,13 @@ def test_media_types_are_those_of_file(frame, root):
     assert len(set(said)) > 20
 
 
+def test_without_media_types_all_else_is_the_same(assay, frame, disks):
+    bare = json.loads(assay("frame", "--files", "--no-media-types", "--together", *disks).stdout)
+    whole = [{k: v for k, v in f.items() if k != "media_type"}
+             for f in frame["systems"][0]["files"]]
+    assert bare["systems"][0]["files"] == whole
+
+
 def test_the_same_disk_gives_the_same_bytes(assay, disks):
     environment = dict(os.environ, SOURCE_DATE_EPOCH="1700000000")
     first, second = (assay("frame", "--files", *disks[:1], env=environment) for _ in range(2))
