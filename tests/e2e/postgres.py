@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
@@ -20,14 +21,16 @@ def free_port():
 class Postgres:
     """It refuses to run as root, so it runs as the package's user then."""
 
-    def __init__(self, folder):
+    def __init__(self):
         assert PROGRAMS, "PostgreSQL is not installed"
-        self.folder, self.port = pathlib.Path(folder), free_port()
+        # Not below pytest's folders, which only their owner may enter.
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assay-postgres-"))
+        self.port = free_port()
         self.url = f"postgresql://assay@127.0.0.1:{self.port}/postgres"
         self.options = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
-            shutil.chown(folder, user.pw_uid, user.pw_gid)
+            shutil.chown(self.folder, user.pw_uid, user.pw_gid)
             self.options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         self.data = self.folder / "data"
         self._run("initdb", "-D", self.data, "-U", "assay", "-A", "trust", "--no-sync")
@@ -53,3 +56,8 @@ class Postgres:
     def stop(self):
         self.process.send_signal(signal.SIGINT)  # "fast": does not wait for its clients to go
         self.process.wait(30)
+
+    def remove(self):
+        if self.process.poll() is None:
+            self.stop()
+        shutil.rmtree(self.folder)

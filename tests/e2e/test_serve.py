@@ -172,10 +172,7 @@ def test_tls_with_a_certificate_that_is_renewed(assay, tmp_path):
 
 
 def test_on_postgresql(assay, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("postgres")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    database, service = Postgres(folder), None
+    database, service = Postgres(), None
     try:
         service = Service(assay.path, tmp_path_factory.mktemp("service"), store=database.url)
         admin = service.token(service.login())["token"]
@@ -201,7 +198,7 @@ def test_on_postgresql(assay, tmp_path_factory):
     finally:
         if service:
             service.process.kill()
-        database.stop()
+        database.remove()
 
 
 # --- every call -----------------------------------------------------------------------------------

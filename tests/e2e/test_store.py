@@ -9,14 +9,10 @@ from postgres import Postgres
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("postgres")
-    # pytest's folders are root's alone, the server is not root.
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    server = Postgres(folder)
+def postgres():
+    server = Postgres()
     yield server
-    server.stop()
+    server.remove()
 
 
 def programs():
