@@ -233,7 +233,7 @@ static bool read_body(struct call *c, GError **error)
 static bool call_handler(struct call *c, GError **error)
 {
     http_response_clear(c->response);
-    g_autoptr(GString) stale = jw_take(&c->out);
+    g_string_free(jw_take(&c->out), TRUE); /* of an attempt before this one */
     return authorize(c, error) && c->route->handler(c, error);
 }
 

@@ -31,7 +31,7 @@ bool secret_check_password(const char *hash, const char *password)
     ready();
     if (hash != NULL)
         return crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
-    g_autofree char *unused = secret_hash_password(password, NULL);
+    g_free(secret_hash_password(password, NULL));
     return false;
 }
 
