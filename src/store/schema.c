@@ -103,5 +103,46 @@ const struct store_step store_steps[] = {
                   " PRIMARY KEY (account, idempotency)"
                   ");"
                   "CREATE INDEX request_created ON request (created);" },
+    { "introspections",
+      "CREATE TABLE introspection ("
+      " id TEXT PRIMARY KEY,"
+      " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+      " kind TEXT NOT NULL," /* node, image */
+      " thing TEXT NOT NULL,"
+      " thing_name TEXT NOT NULL,"
+      " job TEXT NOT NULL,"
+      " state TEXT NOT NULL," /* queued, running, done, failed, cancelled */
+      " deep BIGINT NOT NULL,"
+      " fresh BIGINT NOT NULL,"
+      " requested_by TEXT NOT NULL,"
+      " created BIGINT NOT NULL,"
+      " started BIGINT NOT NULL DEFAULT 0,"
+      " finished BIGINT NOT NULL DEFAULT 0,"
+      " step TEXT NOT NULL DEFAULT '',"
+      " steps TEXT NOT NULL DEFAULT '[]',"
+      " handles TEXT NOT NULL DEFAULT '[]'," /* of snapshots that may still be there */
+      " reason TEXT,"
+      " frame TEXT,"
+      " reused BIGINT NOT NULL DEFAULT 0,"
+      " bytes_read BIGINT NOT NULL DEFAULT 0,"
+      " coverage TEXT,"
+      " summary TEXT,"
+      " changes TEXT"
+      ");"
+      "CREATE INDEX introspection_thing ON introspection (thing, id);"
+      "CREATE INDEX introspection_project ON introspection (project, id);"
+      "CREATE INDEX introspection_left ON introspection (state) WHERE handles <> '[]';"
+      "CREATE TABLE event ("
+      " id TEXT PRIMARY KEY,"
+      " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+      " kind TEXT NOT NULL,"
+      " data TEXT NOT NULL,"
+      " time BIGINT NOT NULL"
+      ");"
+      "CREATE INDEX event_project ON event (project, id);"
+      "CREATE INDEX event_time ON event (time);" },
+    { "examination",
+      "ALTER TABLE node ADD COLUMN options TEXT NOT NULL DEFAULT '{}';" /* how it is examined */
+      "ALTER TABLE image ADD COLUMN options TEXT NOT NULL DEFAULT '{}';" },
     { NULL, NULL },
 };

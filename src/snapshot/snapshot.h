@@ -1,0 +1,97 @@
+/* Point-in-time views of a disk that somebody else is writing.
+ *
+ * A snapshot has a handle: text that names everything which making it will create, known before
+ * anything is created, and kept by the caller in its store first. So whoever finds the handle after
+ * a crash can drop what was made, however far the making had come; dropping what is not there is no
+ * failure.
+ *
+ *     g_autofree char *handle = snapshot_plan(location, id, &options, &error);
+ *     ... keep the handle ...
+ *     struct snapshot_view *view = snapshot_make(handle, &options, &error);
+ *     struct block *disk = snapshot_view_disk(view, 0) ...
+ *     snapshot_view_free(view);
+ *     snapshot_drop(handle, &options, &error); */
+#pragma once
+#include <jansson.h>
+
+#include "block/block.h"
+
+/* How to reach storage: from the service's settings, never from those who name locations. */
+struct snapshot_settings {
+    const json_t *storage; /* member "storage" of the settings, checked by the drivers; NULL: none */
+};
+
+struct snapshot_options {
+    const struct snapshot_settings *settings; /* NULL: what is usual on this host */
+    const char *format;    /* of the image: "raw", "qcow2"; NULL: by content */
+    bool deep;             /* a full copy, which does not depend on the original any more */
+    bool crash_consistent; /* read a disk that is in use without a snapshot, if there is no other
+                              way: what is being written may be torn */
+    const char *quiesce;   /* has the node's filesystems stilled while the snapshot is made: "agent",
+                              or a command's name in the settings; NULL: not */
+    const char *secret;    /* the credential that the node names, decrypted; NULL: none */
+};
+
+struct snapshot_disk {
+    struct block *bytes; /* of the file, image or device as it is: an image's format is decoded by
+                            the inspector, not here. Owned by the view */
+    const char *name;    /* for people: the location */
+    const char *path;    /* of a file of the host: its images' references are relative to it; NULL */
+    const char *format;  /* "raw" where the storage itself says so; NULL: by content */
+    /* What the bytes are known by: two disks with the same non-empty identity and the same location
+     * hold the same bytes ("file:INODE:SIZE:MTIME"). "" when it cannot be told. */
+    const char *identity;
+    /* What a report must say about the view: "read while in use"; NULL. */
+    const char *note;
+};
+
+/* First member of the drivers' own struct. */
+struct snapshot_view {
+    const struct snapshot_driver *drv;
+    struct snapshot_disk *disks;
+    size_t count;
+};
+typedef struct snapshot_view snapshot_view;
+void snapshot_view_free(struct snapshot_view *v);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(snapshot_view, snapshot_view_free)
+
+struct snapshot_range {
+    uint64_t off, len; /* bytes */
+};
+
+struct snapshot_driver {
+    const char *name;        /* "rbd" */
+    const char *description; /* one line, for the documentation */
+    const char *prefix;      /* of locations: "rbd:"; "/" for files */
+    /* Whether a location is well-formed; ASSAY_ERROR_INVALID says what is wrong. Touches nothing. */
+    bool (*check)(const char *location, GError **error);
+    /* Names what making a snapshot of location would create; id (26 characters) makes the names
+     * unique. Touches nothing. JSON object, g_free(). */
+    char *(*plan)(const char *location, const char *id, const struct snapshot_options *options,
+                  GError **error);
+    /* Makes the snapshot and opens it. What a run before it left under the same handle is replaced.
+     * ASSAY_ERROR_BUSY-like refusals (in use, not crash_consistent) are ASSAY_ERROR_DENIED. */
+    struct snapshot_view *(*make)(const char *handle, const struct snapshot_options *options,
+                                  GError **error);
+    /* Removes whatever of the handle's there is. */
+    bool (*drop)(const char *handle, const struct snapshot_options *options, GError **error);
+    /* The pool that reading loads: "rbd:POOL", "file:DEVICE"; for limits. g_free() */
+    char *(*pool)(const char *location, const struct snapshot_options *options);
+    /* Whether none of the ranges that were read from a disk of that identity has changed since; NULL:
+     * the identities decide alone. Costs no reading of the disk. */
+    bool (*unchanged)(const char *location, const char *identity,
+                      const struct snapshot_range *ranges, size_t count,
+                      const struct snapshot_options *options, bool *unchanged, GError **error);
+    void (*close)(struct snapshot_view *v); /* frees what the view owns, not the snapshot */
+};
+/* NULL-terminated. */
+extern const struct snapshot_driver *const snapshot_drivers[];
+
+/* The driver of a location; NULL with ASSAY_ERROR_UNSUPPORTED naming the kinds there are. */
+const struct snapshot_driver *snapshot_driver_of(const char *location, GError **error);
+/* The driver's functions, by location or by the "driver" member that every handle has. */
+char *snapshot_plan(const char *location, const char *id, const struct snapshot_options *options,
+                    GError **error);
+struct snapshot_view *snapshot_make(const char *handle, const struct snapshot_options *options,
+                                    GError **error);
+bool snapshot_drop(const char *handle, const struct snapshot_options *options, GError **error);

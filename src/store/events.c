@@ -1,0 +1,55 @@
+#include "store/events.h"
+
+void event_free(struct event *e)
+{
+    if (e == NULL)
+        return;
+    g_free(e->id);
+    g_free(e->project);
+    g_free(e->kind);
+    g_free(e->data);
+    g_free(e);
+}
+
+bool event_add(struct sql *db, const char *project, const char *kind, const char *data,
+               GError **error)
+{
+    g_autofree char *id = store_id_new();
+    return sql_run(db, NULL, error,
+                   "INSERT INTO event (id, project, kind, data, time) VALUES ($1, $2, $3, $4, $5)",
+                   "ssssi", id, project, kind, data, store_now());
+}
+
+GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *project,
+                      const struct store_page *page, GError **error)
+{
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)event_free);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(sql_rows) rows =
+        sql_query(db, error,
+                  "SELECT id, project, kind, data, time FROM event WHERE " CALLER_SEES("project")
+                  " AND ($3 = '' OR project = $3) AND id > $4 ORDER BY id LIMIT $5",
+                  "sissi", CALLER_VALUES(caller), project != NULL ? project : "", page->after,
+                  page->limit);
+    if (rows == NULL)
+        return NULL;
+    while (sql_rows_next(rows, &failure)) {
+        struct event *e = g_new0(struct event, 1);
+        e->id = g_strdup(sql_text(rows, 0));
+        e->project = g_strdup(sql_text(rows, 1));
+        e->kind = g_strdup(sql_text(rows, 2));
+        e->data = g_strdup(sql_text(rows, 3));
+        e->time = sql_int(rows, 4);
+        g_ptr_array_add(found, e);
+    }
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+    return g_steal_pointer(&found);
+}
+
+bool event_expire(struct sql *db, int64_t age, GError **error)
+{
+    return sql_run(db, NULL, error, "DELETE FROM event WHERE time < $1", "i", store_now() - age);
+}

@@ -1,0 +1,52 @@
+/* Introspections: one row for each time that a node or image was, or is to be, examined. */
+#pragma once
+#include "store/things.h"
+
+enum introspection_state {
+    INTROSPECTION_QUEUED,
+    INTROSPECTION_RUNNING,
+    INTROSPECTION_DONE,
+    INTROSPECTION_FAILED,
+    INTROSPECTION_CANCELLED,
+    INTROSPECTION_STATE_COUNT
+};
+const char *introspection_state_name(enum introspection_state state);
+
+struct introspection {
+    char *id, *project;
+    enum thing_kind kind;
+    char *thing, *thing_name; /* identifier and name of the node or image */
+    char *job;                /* identifier in the queue */
+    enum introspection_state state;
+    bool deep, fresh;
+    char *requested_by; /* a user's name, "schedule", "event:..." */
+    int64_t created, started, finished; /* Unix microseconds; 0: not yet */
+    char *step;    /* that is being done; "" none */
+    char *steps;   /* JSON array of {"step", "microseconds"}, those that are done */
+    char *handles; /* JSON array of snapshot handles that may still exist; "[]": nothing is left */
+    char *reason;  /* why it failed; NULL */
+    char *frame;   /* identifier of the frame that it made or that still holds; NULL */
+    bool reused;   /* the disk had not changed: the frame is of an introspection before it */
+    int64_t bytes_read;
+    char *coverage; /* "complete", "incomplete"; NULL before the end */
+    char *summary;  /* JSON: counts as in the node's report; NULL */
+    char *changes;  /* JSON: findings and packages that are new or gone since the last one; NULL */
+};
+typedef struct introspection introspection;
+void introspection_free(struct introspection *i);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(introspection, introspection_free)
+
+struct introspection_wish {
+    enum thing_kind kind;
+    const struct thing *thing;
+    bool deep, fresh;
+    const char *requested_by;
+    int64_t priority; /* JOB_PRIORITY_... */
+};
+
+/* By identifier; NULL with ASSAY_ERROR_NOT_FOUND, also when the caller may not see it. */
+struct introspection *introspection_find(struct sql *db, const struct caller *caller,
+                                         const char *id, GError **error);
+/* Newest first (page->after: the last identifier of the page before); project and thing NULL: all. */
+GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const char *project,
+                              const char *thing, const struct store_page *page, GError **error);

@@ -1,0 +1,64 @@
+/* Workers: they take jobs from the queue and run them, one a thread.
+ *
+ * `assay serve` runs some in its own process, `assay worker` only these. A job is run at least once;
+ * when its worker stops or dies, another takes it from the start. So a kind's run() first clears away
+ * what a run before it may have left. */
+#pragma once
+#include "queue/queue.h"
+#include "snapshot/snapshot.h"
+
+struct worker_settings {
+    const char *store;       /* URL */
+    const char *advisories;  /* path of the database; NULL: the usual one */
+    const char *name;        /* of this process in the store; "host:pid:..." */
+    const char *broker;      /* amqp:// URL; NULL: the store is asked for jobs */
+    unsigned threads;        /* jobs at once; 0: none, only schedules and sweeps */
+    struct queue_limits limits;
+    struct snapshot_settings snapshots;
+    json_t *rates; /* "limits" of the settings: {"introspection": {"bytes_per_second", "iops"},
+                      "pool": {...}}; NULL: none */
+};
+
+/* One run of a job. */
+struct job_run {
+    const struct worker_settings *settings;
+    struct sql *db; /* this thread's connection */
+    const struct job *job;
+    /* Whether to go on: false when the job was cancelled or taken away, or the worker stops. Cheap,
+     * any thread. A kind asks between steps, and ends with worker_stopped() in *error. */
+    bool (*wanted)(const struct job_run *run);
+    /* Tells how far it is (JSON), with the next heartbeat. Any thread. */
+    void (*progress)(const struct job_run *run, const char *json);
+};
+
+/* How run() ended when it did not fail. */
+enum job_outcome {
+    JOB_FAILED,  /* with *error */
+    JOB_DONE,    /* done in the store too: run() called queue_done() with its effects itself */
+    JOB_DROPPED, /* no longer this worker's; nothing more to be done */
+};
+
+struct job_kind {
+    const char *name; /* "introspect" */
+    enum job_outcome (*run)(struct job_run *run, GError **error);
+    /* The job will not be run (again): it was cancelled, or given up after its last attempt. Clears
+     * away what runs have left, and says so where people look. May be called twice. NULL: nothing
+     * to do. */
+    bool (*abandon)(struct job_run *run, const char *reason, GError **error);
+};
+/* What is done now and then by one of all processes at a time: schedules, sweeps, deliveries. */
+struct worker_duty {
+    const char *name;
+    unsigned seconds; /* between two times */
+    /* settings as the worker's; not on a job's thread. A failure is logged. */
+    bool (*run)(const struct worker_settings *settings, struct sql *db, GError **error);
+};
+struct worker;
+/* Starts threads. kinds and duties are NULL-terminated; all that is given must live as long as the
+ * worker. */
+struct worker *worker_start(const struct worker_settings *settings,
+                            const struct job_kind *const *kinds,
+                            const struct worker_duty *const *duties, GError **error);
+/* Takes no new jobs, has running ones stop and gives them back; done within microseconds, or
+ * what still runs is left to its lease. Accepts NULL. */
+void worker_stop(struct worker *w, int64_t microseconds);
