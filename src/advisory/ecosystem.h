@@ -11,7 +11,7 @@
 
 #define ECOSYSTEM_SOURCE ":source"
 
-/* The key for an ecosystem as OSV writes it; stored in strings. */
+/* The key for an ecosystem as OSV writes it; stored in strings. NULL: it names no product. */
 const char *ecosystem_canonical(const char *osv, GStringChunk *strings);
 /* "Red Hat:enterprise_linux:9" from "cpe:/o:redhat:enterprise_linux:9::baseos" or a CPE 2.3 name;
  * NULL when it is no Red Hat product. */

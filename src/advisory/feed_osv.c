@@ -240,6 +240,8 @@ static bool add_affected(struct feed_context *c, const json_t *affected, struct 
     if (p.name == NULL || ecosystem == NULL)
         return fail_corrupt(error, "an affected package without name or ecosystem");
     p.ecosystem = ecosystem_canonical(ecosystem, c->strings);
+    if (p.ecosystem == NULL)
+        return fail_corrupt(error, "%s: an ecosystem that names no product: %s", p.name, ecosystem);
     if (names_sources(ecosystem)) {
         g_autofree char *key = g_strconcat(p.ecosystem, ECOSYSTEM_SOURCE, NULL);
         p.ecosystem = g_string_chunk_insert_const(c->strings, key);

@@ -89,6 +89,8 @@ static void test_osv_families(void)
         "\"Ubuntu:Pro:22.04:LTS\",\"name\":\"xz\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":["
         "{"
         "\"introduced\":\"0\"}]}]}]},\n"
+        "{\"id\":\"RHSA-2024:4\",\"modified\":\"2024-01-01T00:00:00Z\",\"affected\":[{\"package\":{"
+        "\"ecosystem\":\"Red Hat:\",\"name\":\"c\"},\"ranges\":[]}]},\n"
         "{\"id\":\"MAL-2024-1\",\"modified\":\"2024-01-01T00:00:00Z\",\"withdrawn\":"
         "\"2024-01-02T00:00:00Z\",\"affected\":[]}]",
         "osv-redhat RHSA-2024:1 CVE-2024-1111\n"
@@ -98,6 +100,7 @@ static void test_osv_families(void)
         "osv-almalinux ALBA-2024:3\n"
         "osv-ubuntu CVE-2024-3094 medium\n"
         "  Ubuntu:Pro:22.04|xz|affected\n"
+        "malformed: RHSA-2024:4: c: an ecosystem that names no product: Red Hat:\n"
         "osv-malicious MAL-2024-1 withdrawn\n");
 }
 
