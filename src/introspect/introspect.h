@@ -1,7 +1,8 @@
 /* Introspection: a node's or image's disk, from its location to the findings in the store.
  *
- * Steps: snapshot, open, inspect, drop, keep the frame, match, report. Handles of snapshots are in the
- * introspection's row before anything is made, and taken out of it after everything is dropped. */
+ * Steps: snapshot, open, inspect, drop, keep the frame, match, report. Handles of snapshots are in
+ * the introspection's row before anything is made, and taken out of it after everything is dropped.
+ */
 #pragma once
 #include "store/introspections.h"
 #include "worker/worker.h"
@@ -9,8 +10,8 @@
 extern const struct job_kind introspect_job;
 
 /* Asks for an introspection: row, job and event, in a transaction of the caller's. Returns the
- * introspection's identifier; g_free(). When one is already waiting for the same thing (with the same
- * wishes), its identifier. */
+ * introspection's identifier; g_free(). When one is already waiting for the same thing (with the
+ * same wishes), its identifier. */
 char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error);
 /* In a transaction of the caller's; ASSAY_ERROR_NOT_FOUND when it is not unfinished. */
 bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error);

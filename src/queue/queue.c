@@ -181,6 +181,15 @@ bool queue_cancel(struct sql *db, const char *id, GError **error)
     return changed == 1 || fail(error, ASSAY_ERROR_NOT_FOUND, "no unfinished job %s", id);
 }
 
+bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error)
+{
+    return sql_run(db, NULL, error,
+                   "UPDATE job SET priority = CASE WHEN priority < $2 THEN $2 ELSE priority END,"
+                   " due = CASE WHEN due > $3 THEN $3 ELSE due END"
+                   " WHERE id = $1 AND state = 'queued'",
+                   "sii", id, priority, store_now());
+}
+
 bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *count,
                    GError **error)
 {

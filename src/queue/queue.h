@@ -54,6 +54,9 @@ bool queue_return(struct sql *db, const struct job *j, GError **error);
 /* A waiting job ends at once; a running one when its worker hears of it. False with
  * ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
 bool queue_cancel(struct sql *db, const char *id, GError **error);
+/* Somebody wants a waiting job sooner: with at least this priority, and without waiting for its time
+ * after a failure. Does nothing to one that is not waiting. */
+bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error);
 /* Jobs whose lease has run out go back, or are given up; *count says how many. */
 bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *count,
                    GError **error);

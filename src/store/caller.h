@@ -29,6 +29,9 @@ struct caller {
     "($2 = 1 OR " column " IN (SELECT project FROM member WHERE account = $1))"
 #define CALLER_VALUES(caller) (caller)->account, (int64_t)(caller)->auditor
 
+/* The service itself, which sees everything: for what nobody asks for, jobs and duties. */
+extern const struct caller caller_service;
+
 /* "viewer" ...; NULL for ROLE_NONE. */
 const char *role_name(enum role role);
 /* ROLE_NONE for unknown words. */

@@ -50,3 +50,20 @@ struct introspection *introspection_find(struct sql *db, const struct caller *ca
 /* Newest first (page->after: the last identifier of the page before); project and thing NULL: all. */
 GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const char *project,
                               const char *thing, const struct store_page *page, GError **error);
+
+/* --- what a request and its runs write ---------------------------------------------------------
+ * In transactions of the caller's, who makes sure that the run still holds its job. */
+
+/* The identifier of one that is waiting with the same wishes, *job that of its job; NULL without
+ * *error when there is none. g_free() both. */
+char *introspection_waiting(struct sql *db, const struct introspection_wish *wish, char **job,
+                            GError **error);
+/* A new one, queued; g_free(). */
+char *introspection_add(struct sql *db, const struct introspection_wish *wish, GError **error);
+bool introspection_set_job(struct sql *db, const char *id, const char *job, GError **error);
+/* Writes state, times, step, steps, handles, reason, frame and what is known at the end, as they
+ * are in the struct. ASSAY_ERROR_NOT_FOUND when it is gone, with its project. */
+bool introspection_save(struct sql *db, const struct introspection *i, GError **error);
+/* Those of the states done, failed and cancelled whose handles have not been dropped, at most so
+ * many. */
+GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error);

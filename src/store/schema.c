@@ -144,5 +144,16 @@ const struct store_step store_steps[] = {
     { "examination",
       "ALTER TABLE node ADD COLUMN options TEXT NOT NULL DEFAULT '{}';" /* how it is examined */
       "ALTER TABLE image ADD COLUMN options TEXT NOT NULL DEFAULT '{}';" },
+    { "workers",
+      /* Of a job that will not be run again: what its runs left has been cleared away. */
+      "ALTER TABLE job ADD COLUMN cleared BIGINT NOT NULL DEFAULT 0;"
+      "CREATE INDEX job_uncleared ON job (id) WHERE cleared = 0 AND state IN ('dead', 'cancelled');"
+      "CREATE INDEX job_running ON job (worker) WHERE state = 'running';"
+      "CREATE TABLE duty ("
+      " name TEXT PRIMARY KEY,"
+      " worker TEXT,"                    /* who does it */
+      " lease BIGINT NOT NULL DEFAULT 0," /* until when, unless prolonged */
+      " due BIGINT NOT NULL DEFAULT 0"   /* when it is to be done again */
+      ");" },
     { NULL, NULL },
 };

@@ -13,18 +13,19 @@ struct statements {
     {                                                                                              \
         .name = table,                                                                             \
         .insert = "INSERT INTO " table " (id, project, name, " where ", " kind                     \
-                  ", labels, schedule, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",          \
+                  ", labels, schedule, created, options)"                                          \
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",          \
         .find = "SELECT id, project, name, " where ", " kind                                       \
-                ", labels, schedule, created, version FROM " table " WHERE project = $3"           \
+                ", labels, schedule, options, created, version FROM " table " WHERE project = $3"           \
                 " AND (id = $4 OR name = $4) AND " CALLER_SEES("project"),                         \
         .list = "SELECT id, project, name, " where ", " kind                                       \
-                ", labels, schedule, created, version FROM " table                                 \
+                ", labels, schedule, options, created, version FROM " table                                 \
                 " WHERE ($3 = '' OR project = $3) AND id > $4 AND " CALLER_SEES(                   \
                     "project") " ORDER BY id LIMIT $5",                                            \
         .change =                                                                                  \
             "UPDATE " table " SET name = coalesce($4, name), " where " = coalesce($5, " where      \
             "), " kind " = coalesce($6, " kind "), labels = coalesce($7, labels),"                 \
-            " schedule = coalesce($8, schedule), version = version + 1"                            \
+            " schedule = coalesce($8, schedule), options = coalesce($9, options), version = version + 1"                            \
             " WHERE project = $1 AND id = $2 AND ($3 = 0 OR version = $3)",                        \
         .remove =                                                                                  \
             "DELETE FROM " table " WHERE project = $1 AND id = $2 AND ($3 = 0 OR version = $3)",   \
@@ -51,6 +52,7 @@ void thing_free(struct thing *t)
     g_free(t->kind);
     g_free(t->labels);
     g_free(t->schedule);
+    g_free(t->options);
     g_free(t);
 }
 
@@ -58,11 +60,11 @@ static struct thing *read_thing(struct sql_rows *rows)
 {
     struct thing *t = g_new0(struct thing, 1);
     char **const texts[] = { &t->id,   &t->project, &t->name,    &t->where,
-                             &t->kind, &t->labels,  &t->schedule };
+                             &t->kind, &t->labels,  &t->schedule, &t->options };
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(sql_text(rows, i));
-    t->created = sql_int(rows, 7);
-    t->version = sql_int(rows, 8);
+    t->created = sql_int(rows, 8);
+    t->version = sql_int(rows, 9);
     return t;
 }
 
@@ -78,8 +80,9 @@ char *thing_create(struct sql *db, enum thing_kind kind, const char *project,
     g_autofree char *id = store_id_new();
     if (!valid(kind, v, error))
         return NULL;
-    if (sql_run(db, NULL, error, statements[kind].insert, "sssssssi", id, project, v->name,
-                v->where, v->kind, v->labels, v->schedule, store_now()))
+    if (sql_run(db, NULL, error, statements[kind].insert, "sssssssis", id, project, v->name,
+                v->where, v->kind, v->labels, v->schedule, store_now(),
+                v->options != NULL ? v->options : "{}"))
         return g_steal_pointer(&id);
     (void)store_taken(error, statements[kind].name, v->name);
     return NULL;
@@ -132,8 +135,8 @@ bool thing_change(struct sql *db, enum thing_kind kind, const char *project, con
     uint64_t changed;
     if (!valid(kind, v, error))
         return false;
-    if (!sql_run(db, &changed, error, statements[kind].change, "ssisssss", project, id, version,
-                 v->name, v->where, v->kind, v->labels, v->schedule))
+    if (!sql_run(db, &changed, error, statements[kind].change, "ssissssss", project, id, version,
+                 v->name, v->where, v->kind, v->labels, v->schedule, v->options))
         return store_taken(error, statements[kind].name, v->name);
     return store_touched(changed, changed == 1 || exists(db, kind, project, id),
                          statements[kind].name, error);

@@ -13,6 +13,7 @@ struct thing {
     char *kind;   /* node: "source" (own, hil, m2, openstack); image: file, rbd, registry, folder */
     char *labels; /* JSON object of texts */
     char *schedule; /* "" none; "6h"; or five fields as in crontab(5) */
+    char *options;  /* JSON object: how it is examined (docs/service.md) */
     int64_t created, version;
 };
 typedef struct thing thing;
@@ -21,8 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(thing, thing_free)
 
 struct thing_values {
     const char *name, *where, *kind, *labels, *schedule; /* NULL: stays (change) */
+    const char *options; /* NULL: stays (change), none (create) */
 };
-/* Returns the identifier; g_free(). All values are given. */
+/* Returns the identifier; g_free(). All values but options are given. */
 char *thing_create(struct sql *db, enum thing_kind kind, const char *project,
                    const struct thing_values *values, GError **error);
 /* By identifier or name in a project; NULL with ASSAY_ERROR_NOT_FOUND, also when the caller may not

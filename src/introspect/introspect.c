@@ -1,0 +1,68 @@
+#include "introspect/introspect.h"
+
+#include "base/error.h"
+#include "base/json_writer.h"
+#include "introspect/tell.h"
+
+/* What its reading loads, for limits: the storage of its first disk. "" when that cannot be told;
+ * then the run itself will say why. g_free() */
+static char *pool_of(const struct thing *t)
+{
+    static const struct snapshot_options usual = { 0 };
+    json_t *where = json_loads(t->where, JSON_DECODE_ANY, NULL);
+    const json_t *first = json_is_array(where) ? json_array_get(where, 0) : where;
+    const char *location = json_string_value(first);
+    const struct snapshot_driver *d = location != NULL ? snapshot_driver_of(location, NULL) : NULL;
+    char *pool =
+        d != NULL && d->check(location, NULL) && d->pool != NULL ? d->pool(location, &usual) : NULL;
+    json_decref(where);
+    return pool != NULL ? pool : g_strdup("");
+}
+
+/* One that waits already is the answer; what asks with more haste hurries it. */
+static char *join_waiting(struct sql *db, const struct introspection_wish *wish, GError **error)
+{
+    g_autofree char *job = NULL;
+    g_autofree char *id = introspection_waiting(db, wish, &job, error);
+    return id != NULL && queue_urge(db, job, wish->priority, error) ? g_steal_pointer(&id) : NULL;
+}
+
+char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    char *waiting = join_waiting(db, wish, &failure);
+    if (waiting != NULL || failure != NULL) {
+        if (failure != NULL)
+            g_propagate_error(error, g_steal_pointer(&failure));
+        return waiting;
+    }
+    g_autofree char *id = introspection_add(db, wish, error);
+    if (id == NULL)
+        return NULL;
+    g_autofree char *pool = pool_of(wish->thing);
+    g_autofree char *payload = g_strdup_printf("{\"introspection\":\"%s\"}", id);
+    const struct job_options options = { .priority = wish->priority, .pool = pool };
+    g_autofree char *job =
+        queue_add(db, introspect_job_name, wish->thing->project, payload, &options, error);
+    if (job == NULL || !introspection_set_job(db, id, job, error))
+        return NULL;
+    g_autoptr(introspection) i = introspection_find(db, &caller_service, id, error);
+    return i != NULL && introspect_tell(db, i, "queued", error) ? g_steal_pointer(&id) : NULL;
+}
+
+bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error)
+{
+    if (i->state != INTROSPECTION_QUEUED && i->state != INTROSPECTION_RUNNING)
+        return fail(error, ASSAY_ERROR_NOT_FOUND, "the introspection is not unfinished");
+    if (!queue_cancel(db, i->job, error))
+        return false;
+    g_autoptr(introspection) now = introspection_find(db, &caller_service, i->id, error);
+    if (now == NULL)
+        return false;
+    /* One that runs is ended by its worker, which has things to clear away. */
+    if (now->state != INTROSPECTION_QUEUED)
+        return true;
+    now->state = INTROSPECTION_CANCELLED;
+    now->finished = store_now();
+    return introspection_save(db, now, error) && introspect_tell(db, now, "cancelled", error);
+}
