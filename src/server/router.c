@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "server/log.h"
+#include "base/log.h"
 #include "server/server.h"
 #include "store/requests.h"
 #include "store/secret.h"

@@ -12,8 +12,8 @@
 
 #include "base/autoclose.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "server/http.h"
-#include "server/log.h"
 #include "server/notify.h"
 #include "server/router.h"
 #include "server/server.h"
