@@ -185,10 +185,13 @@ def bench_database():
     row("assay db import", taken, f"{records} records, {records / taken.seconds:.0f} a second",
         f"{size / MIB:.0f} MiB packed, database {DATABASE.stat().st_size / MIB:.0f} MiB")
     frame = images.FOLDER / "frame.json"
-    frame.write_bytes(measure(ASSAY, "frame", images.debian()).output)
-    packages = count_packages(json.loads(frame.read_bytes()))
-    matched = best(10, ASSAY, "scan", "--db", DATABASE, "--fail-on", "none", frame)
-    row(f"open and match {packages} packages of a frame", matched, "whole process, report included")
+    facts = json.loads(measure(ASSAY, "frame", images.debian()).output)
+    facts["systems"][0]["packages"] = facts["systems"][0]["packages"][:600]
+    frame.write_text(json.dumps(facts))
+    matched = best(10, ASSAY, "scan", "--db", DATABASE, "--fail-on", "none", "--timings", frame)
+    steps = dict(re.findall(r"^(.*): ([0-9.]+) ms$", matched.error, re.MULTILINE))
+    row(f"scan a frame of {count_packages(facts)} packages", matched, "report included")
+    print(f"    of it opening {steps['open advisories']} ms, matching {steps['match']} ms", flush=True)
 
 
 BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,

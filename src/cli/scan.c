@@ -15,7 +15,7 @@
 
 static char *format, *output, *severity, *failing, *severity_source;
 static char **vex_files, **ignore_files;
-static gboolean together, files, show_suppressed, ubuntu_pro;
+static gboolean together, files, show_suppressed, ubuntu_pro, timings;
 
 static const GOptionEntry entries[] = {
     { "format", 0, 0, G_OPTION_ARG_STRING, &format,
@@ -43,8 +43,12 @@ static const GOptionEntry entries[] = {
     { "together", 0, 0, G_OPTION_ARG_NONE, &together, "The targets are disks of one machine",
       NULL },
     { "files", 0, 0, G_OPTION_ARG_NONE, &files, "Read and hash every file as well", NULL },
+    { "timings", 0, 0, G_OPTION_ARG_NONE, &timings, "Say on standard error how long each step took",
+      NULL },
     { 0 },
 };
+
+enum step { STEP_OPEN, STEP_LOOK, STEP_MATCH, STEP_WRITE, STEP_COUNT };
 
 /* What one call of the command works with. */
 struct scan {
@@ -56,7 +60,26 @@ struct scan {
     struct advisory_db *db; /* NULL: there is none */
     GError *no_db;          /* why */
     struct suppressions *suppressions;
+    int64_t begun, took[STEP_COUNT]; /* microseconds */
 };
+
+/* What has passed since the step before it belongs to this one. */
+static void took(struct scan *s, enum step step)
+{
+    int64_t now = g_get_monotonic_time();
+    s->took[step] += now - s->begun;
+    s->begun = now;
+}
+
+static void tell_timings(const struct scan *s)
+{
+    static const char *const names[] = { [STEP_OPEN] = "open advisories",
+                                         [STEP_LOOK] = "look at targets",
+                                         [STEP_MATCH] = "match",
+                                         [STEP_WRITE] = "write report" };
+    for (int i = 0; i < STEP_COUNT; i++)
+        (void)fprintf(stderr, "%s: %.1f ms\n", names[i], (double)s->took[i] / 1000);
+}
 
 static bool choose_report(struct scan *s)
 {
@@ -107,7 +130,9 @@ static bool prepare(struct scan *s)
     s->inspect.with_files = files != FALSE;
     if (!fail_on_parse(failing, &s->fail_on, &error) || !load_suppressions(s, &error))
         return cli_fail_error(error) == CLI_OK;
+    s->begun = g_get_monotonic_time();
     s->db = cli_database_open(&s->no_db);
+    took(s, STEP_OPEN);
     /* Without advisories the packages can still be told, and that they were not judged. */
     if (s->db == NULL &&
         (cli_database_given() || !g_error_matches(s->no_db, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND)))
@@ -167,17 +192,20 @@ static void tell_failure(const struct frame *f)
     }
 }
 
-static enum cli_status scan_target(const struct scan *s, char **names, size_t count,
+static enum cli_status scan_target(struct scan *s, char **names, size_t count,
                                    GPtrArray *reports)
 {
     GError *error = NULL;
     struct frame *f = frame_of(s, names, count, &error);
+    took(s, STEP_LOOK);
     if (f == NULL)
         return cli_fail_error(error);
     tell_failure(f);
     struct report *r = report_new(f);
     g_ptr_array_add(reports, r);
-    if (!judge(s, r, &error))
+    bool judged = judge(s, r, &error);
+    took(s, STEP_MATCH);
+    if (!judged)
         return cli_fail_error(error);
     return fail_on_matches(&s->fail_on, r, &s->report) ? CLI_FINDINGS
            : report_incomplete(r)                      ? CLI_INCOMPLETE
@@ -221,6 +249,9 @@ static enum cli_status scan_run(int argc, char **argv)
             status = worse(status, scan_target(&s, &argv[i], 1, reports));
     if (reports->len > 0)
         status = worse(status, write_reports(&s, reports));
+    took(&s, STEP_WRITE);
+    if (timings && status != CLI_ERROR)
+        tell_timings(&s);
     g_ptr_array_set_size(reports, 0); /* their texts are the database's */
     scan_done(&s);
     return status;

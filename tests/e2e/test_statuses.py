@@ -257,3 +257,14 @@ def test_a_mistake_gets_one_line(assay, made, words):
     text = done.stderr.decode()
     assert done.returncode == 2 and done.stdout == b"", text
     assert len(text.splitlines()) == 1 and text.startswith("assay: "), text
+
+
+def test_timings_are_told_beside_the_report(assay, made):
+    plain = assay("scan", "--db", made["database"], made["frame"])
+    timed = assay("scan", "--db", made["database"], "--timings", made["frame"])
+    assert timed.returncode == plain.returncode == 1
+    assert timed.stdout == plain.stdout
+    steps = [line.rpartition(": ") for line in timed.stderr.decode().splitlines()]
+    assert [step[0] for step in steps] == ["open advisories", "look at targets", "match",
+                                           "write report"]
+    assert all(float(step[2].removesuffix(" ms")) >= 0 for step in steps)
