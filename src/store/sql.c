@@ -50,8 +50,20 @@ const char *sql_dialect(const struct sql *db)
 /* The statement in the driver's spelling. g_free() */
 static char *spell(const struct sql *db, const char *statement)
 {
-    g_auto(GStrv) parts = g_strsplit(statement, "@BLOB@", -1);
-    return g_strjoinv(db->drv->blob_type, parts);
+    const struct {
+        const char *word, *meaning;
+    } words[] = {
+        { "@BLOB@", db->drv->blob_type },
+        { "@SERIAL@", db->drv->serial },
+        { "@CLUSTERED@", db->drv->clustered },
+    };
+    char *spelled = g_strdup(statement);
+    for (size_t i = 0; i < G_N_ELEMENTS(words) && strchr(spelled, '@') != NULL; i++) {
+        g_auto(GStrv) parts = g_strsplit(spelled, words[i].word, -1);
+        g_free(spelled);
+        spelled = g_strjoinv(words[i].meaning, parts);
+    }
+    return spelled;
 }
 
 static unsigned collect(struct sql_value *values, const char *types, va_list args)
@@ -121,6 +133,48 @@ struct sql_rows *sql_query(struct sql *db, GError **error, const char *statement
     va_end(args);
     g_autofree char *spelled = spell(db, statement);
     return db->drv->query(db, spelled, values, count, NULL, error);
+}
+
+unsigned sql_batch(const struct sql *db)
+{
+    return db->drv->batch;
+}
+
+static void add_parameters(GString *text, unsigned first, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        g_string_append_printf(text, "%s$%u", i > 0 ? ", " : "", first + i);
+}
+
+struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
+                                const struct sql_value *keys, unsigned count)
+{
+    g_assert(count > 0 && count <= db->drv->batch);
+    g_autoptr(GString) list = g_string_new(NULL);
+    add_parameters(list, 1, count);
+    g_auto(GStrv) parts = g_strsplit(statement, "@KEYS@", -1);
+    g_autofree char *text = g_strjoinv(list->str, parts);
+    return db->drv->query(db, text, keys, count, NULL, error);
+}
+
+bool sql_insert(struct sql *db, GError **error, const char *head, const char *tail,
+                unsigned columns, const struct sql_value *values, size_t rows)
+{
+    for (size_t done = 0, some; done < rows; done += some) {
+        some = MIN(rows - done, (size_t)db->drv->batch);
+        g_autoptr(GString) text = g_string_new(head);
+        for (unsigned i = 0; i < some; i++) {
+            g_string_append(text, i > 0 ? ", (" : " VALUES (");
+            add_parameters(text, i * columns + 1, columns);
+            g_string_append_c(text, ')');
+        }
+        g_string_append(text, tail);
+        g_autoptr(sql_rows) inserted = db->drv->query(db, text->str, values + done * columns,
+                                                      (unsigned)some * columns, NULL, error);
+        if (inserted == NULL)
+            return false;
+    }
+    return true;
 }
 
 bool sql_rows_next(struct sql_rows *rows, GError **error)

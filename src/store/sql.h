@@ -1,8 +1,9 @@
 /* SQL over SQLite or PostgreSQL: one connection, one thread, one dialect for both.
  *
  * Statements are written once. Parameters are $1, $2...; what the two systems spell differently is
- * written as @BLOB@ (a column of bytes). Times are Unix microseconds in BIGINT, truth values
- * BIGINT 0 or 1, JSON is TEXT.
+ * written as @BLOB@ (a column of bytes), @SERIAL@ (a primary key that the database counts up) and
+ * @CLUSTERED@ (behind a table that is nothing but its primary key). Times are Unix microseconds in
+ * BIGINT, truth values BIGINT 0 or 1, JSON is TEXT.
  *
  *     struct sql_rows *rows = sql_query(db, &error, "SELECT id, size FROM image WHERE project =
  * $1", "s", project); while (sql_rows_next(rows, &error)) ... sql_text(rows, 0) ... sql_int(rows,
@@ -44,6 +45,28 @@ bool sql_is_null(struct sql_rows *rows, unsigned column);
 void sql_rows_free(struct sql_rows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sql_rows, sql_rows_free)
 
+/* --- many rows at once --------------------------------------------------------------------------
+ */
+
+struct sql_value {
+    char type; /* as in types; NULL values have pointer NULL */
+    union {
+        const char *text;
+        int64_t number;
+        double real;
+        GBytes *blob;
+    };
+};
+/* Adds rows: values holds `columns` values for each. head: "INSERT INTO table (a, b)"; tail: what
+ * follows the rows, "" or " ON CONFLICT ...". As few statements as suit the database. */
+bool sql_insert(struct sql *db, GError **error, const char *head, const char *tail,
+                unsigned columns, const struct sql_value *values, size_t rows);
+/* How many keys one statement should look up (sql_query_keys()). */
+unsigned sql_batch(const struct sql *db);
+/* Rows of a statement with "IN (@KEYS@)": keys are count values, at most sql_batch(). */
+struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
+                                const struct sql_value *keys, unsigned count);
+
 /* Runs body in a transaction that sees no other's half-done work, and again from the start when the
  * database asks for that (SQLite: busy; PostgreSQL: serialization failure, deadlock), so body must
  * have no effects elsewhere. body's failure rolls back. Not to be nested. */
@@ -63,20 +86,13 @@ enum sql_error {
 /* --- drivers -------------------------------------------------------------------------------------
  */
 
-struct sql_value {
-    char type; /* as in types; NULL values have pointer NULL */
-    union {
-        const char *text;
-        int64_t number;
-        double real;
-        GBytes *blob;
-    };
-};
-
 struct sql_driver {
     const char *name;
     const char *prefix;    /* of URLs */
     const char *blob_type; /* what @BLOB@ stands for */
+    const char *serial;    /* @SERIAL@ */
+    const char *clustered; /* @CLUSTERED@ */
+    unsigned batch;        /* rows that are best handled by one statement */
     const char *begin;     /* statement that begins a transaction */
     struct sql *(*open)(const char *url, GError **error);
     bool (*script)(struct sql *db, const char *statements, GError **error);

@@ -134,6 +134,39 @@ static void test_transactions_do_not_see_each_other(struct store_test *t, const 
                     WRITERS * INCREMENTS);
 }
 
+static void test_many_rows_go_and_come_in_few_statements(struct store_test *t, const void *unused)
+{
+    enum { ROWS = 450 };
+    GError *error = NULL;
+    g_autofree struct sql_value *values = g_new0(struct sql_value, 2 * ROWS);
+    g_assert_true(
+        sql_script(t->db,
+                   "CREATE TABLE numbered (id @SERIAL@, name TEXT UNIQUE, n BIGINT);"
+                   "CREATE TABLE pair (a BIGINT, b BIGINT, PRIMARY KEY (a, b)) @CLUSTERED@",
+                   &error));
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    for (unsigned i = 0; i < ROWS; i++) {
+        g_ptr_array_add(names, g_strdup_printf("name%u", i));
+        values[2 * i] = (struct sql_value){ .type = 's', .text = g_ptr_array_index(names, i) };
+        values[2 * i + 1] = (struct sql_value){ .type = 'i', .number = i };
+    }
+    for (int again = 0; again < 2; again++) {
+        g_assert_true(sql_insert(t->db, &error, "INSERT INTO numbered (name, n)",
+                                 " ON CONFLICT DO NOTHING", 2, values, ROWS));
+        g_assert_no_error(error);
+        g_assert_cmpint(count(t->db, "SELECT count(*) FROM numbered"), ==, ROWS);
+        g_assert_cmpint(count(t->db, "SELECT count(DISTINCT id) FROM numbered"), ==, ROWS);
+    }
+    struct sql_value keys[] = { { .type = 's', .text = "name449" }, { .type = 's', .text = "x" } };
+    g_autoptr(sql_rows) rows =
+        sql_query_keys(t->db, &error, "SELECT n FROM numbered WHERE name IN (@KEYS@)", keys,
+                       MIN(sql_batch(t->db), G_N_ELEMENTS(keys)));
+    g_assert_true(sql_rows_next(rows, &error));
+    g_assert_cmpint(sql_int(rows, 0), ==, 449);
+    g_assert_false(sql_rows_next(rows, &error));
+    g_assert_no_error(error);
+}
+
 #define ADD(name, func)                                                                            \
     g_test_add("/store/sql: " name, struct store_test, NULL, setup, func, teardown)
 
@@ -144,6 +177,7 @@ int main(int argc, char **argv)
     ADD("changes are counted", test_changes_are_counted);
     ADD("errors tell conflict from failure", test_errors_tell_conflict_from_failure);
     ADD("a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing);
+    ADD("many rows go and come in few statements", test_many_rows_go_and_come_in_few_statements);
     ADD("transactions do not see each other", test_transactions_do_not_see_each_other);
     return g_test_run();
 }
