@@ -1,18 +1,17 @@
 /* Workers: they take jobs from the queue and run them, one a thread.
  *
- * `assay serve` runs some in its own process, `assay worker` only these. A job is run at least once;
- * when its worker stops or dies, another takes it from the start. So a kind's run() first clears away
- * what a run before it may have left. */
+ * `assay serve` runs some in its own process, `assay worker` only these. A job is run at least
+ * once; when its worker stops or dies, another takes it from the start. So a kind's run() first
+ * clears away what a run before it may have left. */
 #pragma once
 #include "queue/queue.h"
 #include "snapshot/snapshot.h"
 
 struct worker_settings {
-    const char *store;       /* URL */
-    const char *advisories;  /* path of the database; NULL: the usual one */
-    const char *name;        /* of this process in the store; "host:pid:..." */
-    const char *broker;      /* amqp:// URL; NULL: the store is asked for jobs */
-    unsigned threads;        /* jobs at once; 0: none, only schedules and sweeps */
+    const char *store;      /* URL */
+    const char *advisories; /* path of the database; NULL: the usual one */
+    const char *broker;     /* amqp:// URL; NULL: the store is asked for jobs */
+    unsigned threads;       /* jobs at once; 0: none, only schedules and sweeps */
     struct queue_limits limits;
     struct snapshot_settings snapshots;
     json_t *rates; /* "limits" of the settings: {"introspection": {"bytes_per_second", "iops"},
@@ -41,11 +40,14 @@ enum job_outcome {
 struct job_kind {
     const char *name; /* "introspect" */
     enum job_outcome (*run)(struct job_run *run, GError **error);
-    /* The job will not be run (again): it was cancelled, or given up after its last attempt. Clears
-     * away what runs have left, and says so where people look. May be called twice. NULL: nothing
-     * to do. */
+    /* The job will not be run (again): it was given up for a reason, or cancelled (NULL). Clears
+     * away what runs have left, and says so where people look. Called until it succeeds, by any
+     * process; may be called twice. NULL: nothing to do. */
     bool (*abandon)(struct job_run *run, const char *reason, GError **error);
 };
+/* The error of a run() that ended because it was not wanted any more: the job is given back
+ * unharmed. Returns false. */
+bool worker_stopped(GError **error);
 /* What is done now and then by one of all processes at a time: schedules, sweeps, deliveries. */
 struct worker_duty {
     const char *name;
@@ -54,11 +56,13 @@ struct worker_duty {
     bool (*run)(const struct worker_settings *settings, struct sql *db, GError **error);
 };
 struct worker;
-/* Starts threads. kinds and duties are NULL-terminated; all that is given must live as long as the
- * worker. */
+/* Starts threads; the store's schema is brought up to date. kinds and duties are NULL-terminated;
+ * all that is given must live as long as the worker. */
 struct worker *worker_start(const struct worker_settings *settings,
                             const struct job_kind *const *kinds,
                             const struct worker_duty *const *duties, GError **error);
+/* There may be new jobs: looks at once. (Without this, once a second.) Any thread; accepts NULL. */
+void worker_wake(struct worker *w);
 /* Takes no new jobs, has running ones stop and gives them back; done within microseconds, or
  * what still runs is left to its lease. Accepts NULL. */
 void worker_stop(struct worker *w, int64_t microseconds);

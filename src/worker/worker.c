@@ -1,0 +1,162 @@
+#include "worker/worker.h"
+
+#include "base/log.h"
+#include "worker/process.h"
+#include "worker/threads.h"
+
+#define AGAIN_MICROSECONDS G_USEC_PER_SEC /* after the store has failed */
+#define DUTY_THREADS       2              /* so that one that takes long keeps none from its time */
+
+bool worker_pause(struct worker *w, int64_t microseconds)
+{
+    gint64 until = g_get_monotonic_time() + microseconds;
+    g_mutex_lock(&w->lock);
+    while (!g_atomic_int_get(&w->stopping) && g_cond_wait_until(&w->changed, &w->lock, until))
+        ;
+    bool more = !g_atomic_int_get(&w->stopping);
+    g_mutex_unlock(&w->lock);
+    return more;
+}
+
+void worker_wake(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    g_mutex_lock(&w->lock);
+    w->calls = w->settings->threads;
+    g_cond_broadcast(&w->changed);
+    g_mutex_unlock(&w->lock);
+}
+
+/* --- taking jobs -------------------------------------------------------------------------------
+ */
+
+/* Until there may be a job; false when the worker stops. */
+static bool wait_for_call(struct worker *w)
+{
+    g_mutex_lock(&w->lock);
+    while (!g_atomic_int_get(&w->stopping) && w->calls == 0)
+        g_cond_wait(&w->changed, &w->lock);
+    bool more = !g_atomic_int_get(&w->stopping);
+    if (more)
+        w->calls--;
+    g_mutex_unlock(&w->lock);
+    return more;
+}
+
+/* Runs jobs until none is to be had. */
+static bool run_some(struct worker *w, struct connection *c, GError **error)
+{
+    while (!g_atomic_int_get(&w->stopping) && connection_get(c) != NULL) {
+        GError *failure = NULL;
+        struct job *j = queue_take(c->db, w->name, &w->settings->limits, &failure);
+        if (j == NULL) {
+            if (failure != NULL)
+                g_propagate_error(error, failure);
+            return failure == NULL;
+        }
+        worker_run(w, c, j);
+    }
+    return true;
+}
+
+static gpointer take_jobs(gpointer user)
+{
+    struct worker *w = user;
+    struct connection c = { .url = w->settings->store };
+    while (wait_for_call(w)) {
+        GError *failure = NULL;
+        if (run_some(w, &c, &failure))
+            continue;
+        connection_failed(&c, "taking a job", failure);
+        (void)worker_pause(w, AGAIN_MICROSECONDS);
+    }
+    connection_close(&c);
+    return NULL;
+}
+
+/* --- threads -----------------------------------------------------------------------------------
+ */
+
+struct start {
+    struct worker *worker;
+    GThreadFunc func;
+};
+
+static gpointer thread(gpointer user)
+{
+    struct start *s = user;
+    struct worker *w = s->worker;
+    (void)s->func(w);
+    g_free(s);
+    g_mutex_lock(&w->lock);
+    w->active--;
+    g_cond_broadcast(&w->changed);
+    g_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void add_thread(struct worker *w, const char *name, GThreadFunc func)
+{
+    struct start *s = g_new(struct start, 1);
+    *s = (struct start){ w, func };
+    g_mutex_lock(&w->lock);
+    w->active++;
+    g_mutex_unlock(&w->lock);
+    g_ptr_array_add(w->threads, g_thread_new(name, thread, s));
+}
+
+struct worker *worker_start(const struct worker_settings *settings,
+                            const struct job_kind *const *kinds,
+                            const struct worker_duty *const *duties, GError **error)
+{
+    struct worker shape = { .settings = settings, .kinds = kinds, .duties = duties };
+    g_autoptr(sql) db = store_open(settings->store, error);
+    if (db == NULL || !worker_register_duties(&shape, db, error))
+        return NULL;
+    struct worker *w = g_memdup2(&shape, sizeof shape);
+    w->name = process_name();
+    w->threads = g_ptr_array_new();
+    w->running = g_ptr_array_new_with_free_func((GDestroyNotify)running_unref);
+    g_mutex_init(&w->lock);
+    g_cond_init(&w->changed);
+    for (unsigned i = 0; i < settings->threads; i++)
+        add_thread(w, "job", take_jobs);
+    for (unsigned i = 0; i < DUTY_THREADS; i++)
+        add_thread(w, "duties", worker_do_duties);
+    w->keeper = g_thread_new("keeper", worker_keep, w);
+    return w;
+}
+
+static void free_all(struct worker *w)
+{
+    for (guint i = 0; i < w->threads->len; i++)
+        (void)g_thread_join(g_ptr_array_index(w->threads, i));
+    (void)g_thread_join(w->keeper);
+    g_ptr_array_unref(w->threads);
+    g_ptr_array_unref(w->running);
+    g_mutex_clear(&w->lock);
+    g_cond_clear(&w->changed);
+    g_free(w->name);
+    g_free(w);
+}
+
+void worker_stop(struct worker *w, int64_t microseconds)
+{
+    if (w == NULL)
+        return;
+    gint64 until = g_get_monotonic_time() + microseconds;
+    g_mutex_lock(&w->lock);
+    g_atomic_int_set(&w->stopping, 1);
+    g_cond_broadcast(&w->changed);
+    while (w->active > 0 && g_cond_wait_until(&w->changed, &w->lock, until))
+        ;
+    unsigned left = w->active;
+    w->finished = left == 0;
+    g_cond_broadcast(&w->changed);
+    g_mutex_unlock(&w->lock);
+    if (left == 0)
+        free_all(w);
+    else /* the process is about to end: its jobs are then taken by another */
+        log_line("warning", "%u threads of the worker have not ended in time", left);
+}
