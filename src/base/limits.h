@@ -8,6 +8,10 @@
 #define LIMIT_SNAPSHOTS          65536u       /* internal snapshots of a disk image */
 #define LIMIT_SNAPSHOT_TABLE     (64u << 20)
 #define LIMIT_SNAPSHOT_EXTRA     1024         /* extra data of one snapshot */
+#define LIMIT_NBD_OPTION         (16u << 10)  /* data of one option of an NBD client */
+#define LIMIT_NBD_OPTIONS        64           /* that it may send before it starts */
+#define LIMIT_NBD_REQUESTS       16           /* of it at once; more wait in its socket */
+#define LIMIT_NBD_EXTENTS        4096         /* told of in one answer */
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
 #define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */

@@ -101,6 +101,12 @@ bool block_extent_at(struct block *b, uint64_t off, struct block_extent *out, GE
     return true;
 }
 
+void block_interrupt(struct block *b)
+{
+    if (b->drv->interrupt != NULL)
+        b->drv->interrupt(b);
+}
+
 const struct block_format *const block_formats[] = {
     &qcow2_format, &luks_format, &parallels_format, &qed_format, &vdi_format,
     &vhd_format,   &vhdx_format, &vmdk_format,      NULL,

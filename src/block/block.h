@@ -32,6 +32,9 @@ struct block_driver {
     bool (*extent_at)(struct block *b, uint64_t off, struct block_extent *out, GError **error);
     /* Frees what the driver owns, not b's own fields. May be NULL. */
     void (*close)(struct block *b);
+    /* Has reads that wait for nothing but time fail soon, and all later ones. May be NULL: reads end
+     * by themselves. Thread-safe. */
+    void (*interrupt)(struct block *b);
 };
 
 /* What a report must say about a block besides its bytes. */
@@ -72,6 +75,8 @@ bool block_read_some(struct block *b, uint64_t off, void *buf, size_t len, size_
                      GError **error);
 /* off < size. Never fails for drivers without extent_at. */
 bool block_extent_at(struct block *b, uint64_t off, struct block_extent *out, GError **error);
+/* For whoever will not read any more, while others may be waiting (throttle.h). */
+void block_interrupt(struct block *b);
 
 /* --- the drivers' makers ------------------------------------------------------------------- */
 
@@ -113,10 +118,13 @@ bool block_overlay_move(struct block *overlay, uint64_t index, uint64_t from, GE
 struct block *block_cache_new(struct block *under, const char *name);
 /* A server's export over an already connected socket; takes the descriptor, also on failure.
  * export_name may be "". Comes with a cache in front. ASSAY_ERROR_IO names the export when the
- * server refuses, goes away or does not answer for NBD_TIMEOUT_SECONDS (nbd.c). */
-struct block *block_nbd_new(int fd, const char *export_name, const char *name, GError **error);
+ * server refuses, goes away or does not answer for timeout seconds (0: however long it takes). */
+struct block *block_nbd_new(int fd, const char *export_name, const char *name, unsigned timeout,
+                            GError **error);
+#define BLOCK_NBD_TIMEOUT 60 /* for servers of others */
 
-/* Bytes that raw and nbd blocks have read from the host since the process began. */
+/* Bytes that raw and nbd blocks have read from the host since the process began; holes that a
+ * server tells of instead of sending zeros do not count. */
 uint64_t block_bytes_read(void);
 
 /* --- image formats -------------------------------------------------------------------------- */

@@ -88,6 +88,11 @@ static bool cache_extent_at(struct block *b, uint64_t off, struct block_extent *
     return block_extent_at(((struct cache *)b)->under, off, out, error);
 }
 
+static void cache_interrupt(struct block *b)
+{
+    block_interrupt(((struct cache *)b)->under);
+}
+
 static void cache_close(struct block *b)
 {
     struct cache *c = (struct cache *)b;
@@ -101,6 +106,7 @@ static const struct block_driver cache_driver = {
     .read = cache_read,
     .extent_at = cache_extent_at,
     .close = cache_close,
+    .interrupt = cache_interrupt,
 };
 
 struct block *block_cache_new(struct block *under, const char *name)

@@ -11,10 +11,10 @@
 #include "base/checked.h"
 #include "block/account.h"
 
-/* No single request takes longer, or the server counts as gone. */
-#define NBD_TIMEOUT_SECONDS 60
 /* Larger reads are split: what one lost answer may cost. */
 #define REQUEST_BYTES (2u << 20)
+/* Parts of one read that are asked for at once. */
+#define IN_FLIGHT 4
 /* Range of one question about allocation, a multiple of any block size. */
 #define STATUS_BYTES (UINT64_C(1) << 30)
 /* Extents kept of one answer. */
@@ -27,7 +27,8 @@ struct nbd {
     bool lost;       /* timed out: libnbd may still write to the buffer of that request */
     bool has_status; /* base:allocation was agreed on */
     size_t request_max;
-    GArray *extents; /* struct block_extent, of [extents_start, extents_end) */
+    unsigned timeout; /* seconds that one request may take; 0: any */
+    GArray *extents;  /* struct block_extent, of [extents_start, extents_end) */
     uint64_t extents_start, extents_end;
 };
 
@@ -42,25 +43,26 @@ static bool fail_nbd(struct nbd *n, GError **error, const char *doing)
 static bool step(struct nbd *n, gint64 deadline, const char *doing, GError **error)
 {
     gint64 left = deadline - g_get_monotonic_time();
-    int ready = left > 0 ? nbd_poll(n->handle, (int)(left / 1000) + 1) : 0;
+    int wait = n->timeout == 0 ? -1 : (int)(left / 1000) + 1;
+    int ready = n->timeout == 0 || left > 0 ? nbd_poll(n->handle, wait) : 0;
     if (ready > 0)
         return true;
     n->lost = true;
     if (ready < 0)
         return fail_nbd(n, error, doing);
-    return fail(error, ASSAY_ERROR_IO, "%s: %s: no answer for %d seconds", n->block.name, doing,
-                NBD_TIMEOUT_SECONDS);
+    return fail(error, ASSAY_ERROR_IO, "%s: %s: no answer for %u seconds", n->block.name, doing,
+                n->timeout);
 }
 
-static gint64 deadline_new(void)
+static gint64 deadline_new(const struct nbd *n)
 {
-    return g_get_monotonic_time() + NBD_TIMEOUT_SECONDS * G_USEC_PER_SEC;
+    return g_get_monotonic_time() + (gint64)n->timeout * G_USEC_PER_SEC;
 }
 
 /* Waits for a command that was sent; cookie < 0: it could not be. */
 static bool await(struct nbd *n, int64_t cookie, const char *doing, GError **error)
 {
-    gint64 deadline = deadline_new();
+    gint64 deadline = deadline_new(n);
     if (cookie < 0)
         return fail_nbd(n, error, doing);
     for (;;) {
@@ -79,18 +81,51 @@ static bool check_alive(struct nbd *n, GError **error)
     return !n->lost || fail(error, ASSAY_ERROR_IO, "%s: the connection is lost", n->block.name);
 }
 
+/* libnbd's callback for each piece of a read that has come. */
+static int count_piece(void *user, const void *bytes, size_t count, uint64_t off, unsigned status,
+                       int *error_number)
+{
+    if (status == LIBNBD_READ_DATA)
+        block_account_read(count);
+    return 0;
+}
+
+/* Asks for up to IN_FLIGHT parts and waits for all of them, since libnbd writes to the buffer as
+ * long as one is out. *len becomes what has been read. */
+static bool read_parts(struct nbd *n, uint64_t off, uint8_t *buf, size_t *len, GError **error)
+{
+    nbd_chunk_callback counting = { .callback = count_piece };
+    uint64_t starts[IN_FLIGHT];
+    int64_t cookies[IN_FLIGHT];
+    unsigned sent = 0;
+    size_t done = 0;
+    bool ok = true;
+    if (!check_alive(n, error))
+        return false;
+    while (sent < IN_FLIGHT && done < *len && (sent == 0 || cookies[sent - 1] >= 0)) {
+        size_t part = MIN(*len - done, n->request_max);
+        starts[sent] = off + done;
+        cookies[sent] = nbd_aio_pread_structured(n->handle, buf + done, part, off + done, counting,
+                                                 NBD_NULL_COMPLETION, 0);
+        done += part;
+        sent++;
+    }
+    for (unsigned i = 0; i < sent && !n->lost; i++) {
+        g_autofree char *doing = g_strdup_printf("reading at %" G_GUINT64_FORMAT, starts[i]);
+        ok = await(n, cookies[i], doing, ok ? error : NULL) && ok;
+    }
+    *len = done;
+    return ok;
+}
+
 static bool nbd_block_read(struct block *b, uint64_t off, void *buf, size_t len, GError **error)
 {
     struct nbd *n = (struct nbd *)b;
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&n->lock);
     for (uint8_t *at = buf; len > 0;) {
-        size_t part = MIN(len, n->request_max);
-        g_autofree char *doing = g_strdup_printf("reading at %" G_GUINT64_FORMAT, off);
-        if (!check_alive(n, error) ||
-            !await(n, nbd_aio_pread(n->handle, at, part, off, NBD_NULL_COMPLETION, 0), doing,
-                   error))
+        size_t part = len;
+        if (!read_parts(n, off, at, &part, error))
             return false;
-        block_account_read(part);
         at += part;
         off += part;
         len -= part;
@@ -183,7 +218,7 @@ static bool negotiate(struct nbd *n, int given_fd, const char *export_name, GErr
 {
     autoclose int fd = given_fd;
     const char *doing = "connecting to the export";
-    gint64 deadline = deadline_new();
+    gint64 deadline = deadline_new(n);
     /* The cache asks for whole lines; whether the last, shorter one may be read, the server says.
      */
     if (nbd_set_export_name(n->handle, export_name) < 0 ||
@@ -209,7 +244,8 @@ static bool negotiate(struct nbd *n, int given_fd, const char *export_name, GErr
     return true;
 }
 
-struct block *block_nbd_new(int given_fd, const char *export_name, const char *name, GError **error)
+struct block *block_nbd_new(int given_fd, const char *export_name, const char *name,
+                            unsigned timeout, GError **error)
 {
     autoclose int fd = given_fd;
     struct nbd_handle *handle = nbd_create();
@@ -220,6 +256,7 @@ struct block *block_nbd_new(int given_fd, const char *export_name, const char *n
     struct nbd *n = block_alloc(sizeof *n, &nbd_driver, name, 0);
     g_autoptr(block) b = &n->block;
     n->handle = handle;
+    n->timeout = timeout;
     n->extents = g_array_new(FALSE, FALSE, sizeof(struct block_extent));
     g_mutex_init(&n->lock);
     if (!negotiate(n, take_fd(&fd), export_name, error))
@@ -229,7 +266,8 @@ struct block *block_nbd_new(int given_fd, const char *export_name, const char *n
 
 #else
 
-struct block *block_nbd_new(int given_fd, const char *export_name, const char *name, GError **error)
+struct block *block_nbd_new(int given_fd, const char *export_name, const char *name,
+                            unsigned timeout, GError **error)
 {
     autoclose int fd = given_fd;
     fail_unsupported(error, "%s: this assay was built without libnbd", name);

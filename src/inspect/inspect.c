@@ -16,9 +16,15 @@ static struct request *request_of(const struct inspect_target *t, enum inspect_t
     struct request *r = request_new(task);
     for (unsigned i = 0; i < t->disks->len; i++) {
         const struct target_disk *d = g_ptr_array_index(t->disks, i);
-        request_add_disk(r, d->path != NULL ? d->path : d->name, d->snapshot, d->export_name);
+        bool is_file = d->path != NULL && d->served == NULL;
+        const struct request_disk disk = { .name = is_file ? d->path : d->name,
+                                           .snapshot = d->snapshot,
+                                           .export_name = d->export_name,
+                                           .format = d->format,
+                                           .note = d->note,
+                                           .served = d->served != NULL };
+        request_add_disk(r, &disk);
     }
-    r->format = g_strdup(options->format);
     r->with_files = options->with_files;
     r->types = options->with_files && !options->no_types;
     r->memory = options->memory > 0 ? options->memory : INSPECT_DEFAULT_MEMORY;
@@ -58,6 +64,25 @@ static bool cover_failure(struct frame *f, const GError *failure, GError **error
     return frame_add(f, FRAME_COVERAGE, &c, error);
 }
 
+/* Why a disk that this process serves could not be read: the inspector knows only that. */
+static bool cover_served(struct frame *f, const struct inspect_target *t, GError **error)
+{
+    for (unsigned i = 0; i < t->disks->len; i++) {
+        const struct target_disk *d = g_ptr_array_index(t->disks, i);
+        g_autoptr(GError) why = d->served != NULL ? block_export_error(d->served) : NULL;
+        if (why == NULL)
+            continue;
+        const struct frame_coverage c = { .kind = "disk",
+                                          .object = d->name,
+                                          .state = COVERAGE_PARTIAL,
+                                          .reason = why->message,
+                                          .code = assay_error_name(why->code) };
+        if (!frame_add(f, FRAME_COVERAGE, &c, error))
+            return false;
+    }
+    return true;
+}
+
 static struct frame *gather(struct inspect_target *t, enum inspect_task task,
                             const struct inspect_options *options, GError **error)
 {
@@ -76,6 +101,8 @@ static struct frame *gather(struct inspect_target *t, enum inspect_task task,
         if (!cover_failure(f, failure, error))
             return NULL;
     }
+    if (!cover_served(f, t, error))
+        return NULL;
     frame_finish(f);
     return g_steal_pointer(&f);
 }
@@ -139,7 +166,17 @@ static bool run_listing(struct inspect_target *t, const struct request *r,
     bool started;
     g_autoptr(arena) scratch = arena_new(LIMIT_FRAME_MEMORY);
     l->scratch = scratch;
-    return inspector_run(t, r, options, on_listed, l, &bytes_read, &started, error);
+    bool ok = inspector_run(t, r, options, on_listed, l, &bytes_read, &started, error);
+    for (unsigned i = 0; i < t->disks->len; i++) {
+        const struct target_disk *d = g_ptr_array_index(t->disks, i);
+        g_autoptr(GError) why = d->served != NULL ? block_export_error(d->served) : NULL;
+        if (!ok && error != NULL && why != NULL) {
+            /* The inspector knows only that it could not be read. */
+            g_clear_error(error);
+            g_propagate_error(error, g_steal_pointer(&why));
+        }
+    }
+    return ok;
 }
 
 static void set_place(struct request *r, const struct inspect_place *place)

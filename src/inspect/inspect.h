@@ -12,6 +12,7 @@
 
 #include "frame/frame.h"
 
+struct block;
 typedef struct inspect_target inspect_target;
 
 enum inspect_references {
@@ -45,6 +46,23 @@ struct inspect_options {
  * nbd+unix:///EXPORT?socket=PATH. */
 struct inspect_target *inspect_target_open(char **names, size_t count,
                                            const struct inspect_options *options, GError **error);
+
+/* A disk that this process has opened itself: storage of a cluster, a view of a disk in use. The
+ * inspector reads it through this process (block/export.h). */
+struct inspect_source {
+    struct block *block; /* the bytes of the image, device or volume; its notes become coverage */
+    const char *name;    /* for people: "rbd:pool/image" */
+    const char *path;   /* of a file, absolute and without symbolic links, when what its image names
+                           (backing and data files) may be opened as options->references allow;
+                           NULL: none of it */
+    const char *format; /* of this disk: "raw", "qcow2"; NULL: options->format, or by content */
+    const char *note;   /* why its bytes may be wrong ("read while in use"); NULL: they are right */
+};
+/* Several sources are disks of one machine. The blocks are referenced, and interrupted
+ * (block_interrupt()) when the target is freed. */
+struct inspect_target *inspect_target_of_blocks(const struct inspect_source *sources, size_t count,
+                                                const struct inspect_options *options,
+                                                GError **error);
 void inspect_target_free(struct inspect_target *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
 /* For messages: the names joined. */

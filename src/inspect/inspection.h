@@ -62,6 +62,7 @@ extern const struct analyzer *const analyzers[];
 struct survey_disk {
     char *name;          /* as the user gave it */
     struct block *block; /* owned reference; NULL when it could not be opened */
+    const char *format;  /* of the image; NULL when it could not be opened */
     GError *fault;       /* why not; NULL */
 };
 void survey_disk_free(struct survey_disk *d);

@@ -68,23 +68,27 @@ static struct block *reference_open(void *ctx, struct block *from, const char *r
     return take_answer(f, error);
 }
 
-static struct block *open_disk(struct files *f, const struct request *r, unsigned index, int fd,
-                               GError **error)
+static void open_disk(struct survey_disk *out, struct files *f, const struct request *r,
+                      unsigned index, int fd)
 {
     const struct request_disk *d = g_ptr_array_index(r->disks, index);
     const struct block_references references = { .open = reference_open, .ctx = f };
-    const struct block_image_options options = { .format = r->format,
+    const struct block_image_options options = { .format = d->format,
                                                  .snapshot = d->snapshot,
                                                  .references = &references };
     g_autoptr(block) file = d->export_name != NULL
-                                ? block_nbd_new(fd, d->export_name, d->name, error)
-                                : block_raw_new(fd, d->name, error);
+                                ? block_nbd_new(fd, d->export_name, d->name,
+                                                d->served ? 0 : BLOCK_NBD_TIMEOUT, &out->fault)
+                                : block_raw_new(fd, d->name, &out->fault);
     if (file == NULL)
-        return NULL;
-    if (d->export_name != NULL && r->format == NULL)
-        return g_steal_pointer(&file); /* a server exports what is in an image */
+        return;
     files_add(f, file, index);
-    return block_image_open(file, &options, error);
+    out->block = block_image_open(file, &options, &out->fault);
+    if (out->block == NULL)
+        return;
+    out->format = out->block == file ? "raw" : out->block->drv->name;
+    if (d->note != NULL)
+        block_note(out->block, true, "%s: %s", d->name, d->note);
 }
 
 static GPtrArray *open_disks(struct files *f, const struct request *r, const int *fds)
@@ -93,7 +97,7 @@ static GPtrArray *open_disks(struct files *f, const struct request *r, const int
     for (unsigned i = 0; i < r->disks->len; i++) {
         struct survey_disk *d = g_new0(struct survey_disk, 1);
         d->name = g_strdup(((const struct request_disk *)g_ptr_array_index(r->disks, i))->name);
-        d->block = open_disk(f, r, i, fds[i], &d->fault);
+        open_disk(d, f, r, i, fds[i]);
         g_ptr_array_add(disks, d);
     }
     return disks;

@@ -61,7 +61,9 @@ void references_init(struct references *r, const struct inspect_target *t,
         const struct target_disk *d = g_ptr_array_index(t->disks, i);
         struct reference_file *f = g_new0(struct reference_file, 1);
         f->name = g_strdup(d->path != NULL ? d->path : d->name);
-        f->folder = d->path != NULL ? folder_of(d->fd) : NULL;
+        f->folder = d->served != NULL && d->path != NULL ? g_path_get_dirname(d->path)
+                    : d->path != NULL                    ? folder_of(d->fd)
+                                                         : NULL;
         f->base = g_strdup(f->folder);
         f->device = d->device;
         f->inode = d->inode;
@@ -102,7 +104,11 @@ static int open_in_tree(const struct reference_file *f, const char *reference, c
     const char *rest = below(real, f->base);
     struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
                             .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-    autoclose int top = open(f->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* Its name was read once and holds no links; nobody may slip one in since. */
+    struct open_how real_folder = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                    .resolve = RESOLVE_NO_SYMLINKS };
+    autoclose int top =
+        (int)syscall(SYS_openat2, AT_FDCWD, f->base, &real_folder, sizeof real_folder);
     if (top < 0) {
         (void)fail_errno(error, errno, "%s", f->base);
         return -1;

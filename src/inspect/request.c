@@ -17,6 +17,8 @@ static void disk_free(void *p)
     g_free(d->name);
     g_free(d->snapshot);
     g_free(d->export_name);
+    g_free(d->format);
+    g_free(d->note);
     g_free(d);
 }
 
@@ -28,13 +30,15 @@ struct request *request_new(enum inspect_task task)
     return r;
 }
 
-void request_add_disk(struct request *r, const char *name, const char *snapshot,
-                      const char *export_name)
+void request_add_disk(struct request *r, const struct request_disk *disk)
 {
     struct request_disk *d = g_new0(struct request_disk, 1);
-    d->name = g_strdup(name);
-    d->snapshot = g_strdup(snapshot);
-    d->export_name = g_strdup(export_name);
+    d->name = g_strdup(disk->name);
+    d->snapshot = g_strdup(disk->snapshot);
+    d->export_name = g_strdup(disk->export_name);
+    d->format = g_strdup(disk->format);
+    d->note = g_strdup(disk->note);
+    d->served = disk->served;
     g_ptr_array_add(r->disks, d);
 }
 
@@ -43,7 +47,6 @@ void request_free(struct request *r)
     if (r == NULL)
         return;
     g_ptr_array_unref(r->disks);
-    g_free(r->format);
     g_free(r->volume);
     g_free(r->system);
     g_free(r->path);
@@ -78,11 +81,13 @@ char *request_write(const struct request *r)
         put_bytes(disk, "name", d->name);
         put_bytes(disk, "snapshot", d->snapshot);
         put_bytes(disk, "export", d->export_name);
+        put_bytes(disk, "format", d->format);
+        put_bytes(disk, "note", d->note);
+        json_object_set_new(disk, "served", json_boolean(d->served));
         json_array_append_new(disks, disk);
     }
     json_object_set_new(o, "task", json_string(task_names[r->task]));
     json_object_set_new(o, "disks", disks);
-    put_bytes(o, "format", r->format);
     put_bytes(o, "volume", r->volume);
     put_bytes(o, "system", r->system);
     put_bytes(o, "path", r->path);
@@ -128,9 +133,11 @@ struct request *request_read(const char *bytes, size_t len, GError **error)
         d->name = get_bytes(disk, "name");
         d->snapshot = get_bytes(disk, "snapshot");
         d->export_name = get_bytes(disk, "export");
+        d->format = get_bytes(disk, "format");
+        d->note = get_bytes(disk, "note");
+        d->served = json_is_true(json_object_get(disk, "served"));
         g_ptr_array_add(r->disks, d);
     }
-    r->format = get_bytes(o, "format");
     r->volume = get_bytes(o, "volume");
     r->system = get_bytes(o, "system");
     r->path = get_bytes(o, "path");

@@ -18,12 +18,15 @@ struct request_disk {
     char *name;        /* as the user gave it, for messages */
     char *snapshot;    /* NULL: the active state */
     char *export_name; /* of an NBD server, whose socket the descriptor is; NULL: a file */
+    char *format;      /* "raw", "qcow2"; NULL: by content */
+    char *note;        /* why its bytes may be wrong; NULL */
+    bool served;       /* the NBD server is the program itself, which may wait for storage */
 };
 
 struct request {
     enum inspect_task task;
-    GPtrArray *disks;                      /* struct request_disk *, owned */
-    char *format, *volume, *system, *path; /* NULL: not given */
+    GPtrArray *disks;             /* struct request_disk *, owned */
+    char *volume, *system, *path; /* NULL: not given */
     bool with_files, recursive, hash, types;
     uint64_t memory;  /* bytes */
     unsigned timeout; /* seconds; 0: none */
@@ -31,8 +34,8 @@ struct request {
 typedef struct request request;
 
 struct request *request_new(enum inspect_task task);
-void request_add_disk(struct request *r, const char *name, const char *snapshot,
-                      const char *export_name);
+/* Copies what it is given. */
+void request_add_disk(struct request *r, const struct request_disk *disk);
 void request_free(struct request *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(request, request_free)
 

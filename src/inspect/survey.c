@@ -142,7 +142,7 @@ static void emit_volume(const struct survey *s, struct emitter *e, const struct 
         .part_uuid = v->uuid,
         .recovery = t != NULL ? tree_recovery_name(t->recovery) : NULL,
         .image = disk != NULL ? disk->name : NULL,
-        .format = disk != NULL && disk->block != NULL ? disk->block->drv->name : NULL,
+        .format = disk != NULL ? disk->format : NULL,
     };
     emit_record(e, FRAME_VOLUME, &out);
 }

@@ -19,6 +19,9 @@ static void disk_free(void *p)
     g_free(d->path);
     g_free(d->snapshot);
     g_free(d->export_name);
+    g_free(d->format);
+    g_free(d->note);
+    block_export_free(d->served);
     g_free(d);
 }
 
@@ -72,6 +75,8 @@ static bool open_url(struct target_disk *d, GError **error)
 {
     if (g_str_has_prefix(d->name, "nbd://") || g_str_has_prefix(d->name, "nbd+unix://")) {
         d->fd = target_nbd_connect(d->name, &d->export_name, error);
+        if (d->format == NULL)
+            d->format = g_strdup("raw"); /* a server exports what is in an image */
         return d->fd >= 0;
     }
     return fail(error, ASSAY_ERROR_UNSUPPORTED,
@@ -113,25 +118,79 @@ static bool open_disk(struct target_disk *d, GError **error)
     return true;
 }
 
-struct inspect_target *inspect_target_open(char **names, size_t count,
-                                           const struct inspect_options *options, GError **error)
+static struct inspect_target *target_new(size_t count, GError **error)
 {
-    g_autoptr(inspect_target) t = g_new0(struct inspect_target, 1);
-    g_autoptr(GString) joined = g_string_new(NULL);
-    t->disks = g_ptr_array_new_with_free_func(disk_free);
     if (count > CHANNEL_MAX_FDS) {
         (void)fail_limit(error, "more than %d disks in one target", CHANNEL_MAX_FDS);
         return NULL;
     }
-    for (size_t i = 0; i < count; i++) {
-        struct target_disk *d = g_new0(struct target_disk, 1);
-        d->fd = -1;
-        d->name = g_strdup(names[i]);
-        g_ptr_array_add(t->disks, d);
-        g_string_append_printf(joined, "%s%s", i > 0 ? " + " : "", names[i]);
-        if (!open_disk(d, error))
+    struct inspect_target *t = g_new0(struct inspect_target, 1);
+    t->disks = g_ptr_array_new_with_free_func(disk_free);
+    t->name = g_strdup("");
+    return t;
+}
+
+static struct target_disk *add_disk(struct inspect_target *t, const char *name, const char *format)
+{
+    struct target_disk *d = g_new0(struct target_disk, 1);
+    d->fd = -1;
+    d->name = g_strdup(name);
+    d->format = g_strdup(format);
+    g_autofree char *before = t->name;
+    t->name = g_strconcat(before, t->disks->len > 0 ? " + " : "", name, NULL);
+    g_ptr_array_add(t->disks, d);
+    return d;
+}
+
+struct inspect_target *inspect_target_open(char **names, size_t count,
+                                           const struct inspect_options *options, GError **error)
+{
+    g_autoptr(inspect_target) t = target_new(count, error);
+    for (size_t i = 0; t != NULL && i < count; i++) {
+        if (!open_disk(add_disk(t, names[i], options->format), error))
             return NULL;
     }
-    t->name = g_string_free(g_steal_pointer(&joined), FALSE);
+    return g_steal_pointer(&t);
+}
+
+static char *notes_of(const struct inspect_source *source)
+{
+    g_autoptr(GString) all = g_string_new(source->note);
+    const GPtrArray *notes = source->block->notes;
+    for (unsigned i = 0; notes != NULL && i < notes->len; i++) {
+        const struct block_note *n = g_ptr_array_index(notes, i);
+        if (n->doubtful)
+            g_string_append_printf(all, "%s%s", all->len > 0 ? "; " : "", n->text);
+    }
+    return all->len > 0 ? g_string_free(g_steal_pointer(&all), FALSE) : NULL;
+}
+
+static bool serve_source(struct target_disk *d, const struct inspect_source *source, GError **error)
+{
+    struct stat st;
+    if (source->path != NULL) {
+        if (stat(source->path, &st) != 0)
+            return fail_errno(error, errno, "%s", source->path);
+        d->path = g_strdup(source->path);
+        d->device = st.st_dev;
+        d->inode = st.st_ino;
+    }
+    d->export_name = g_strdup("");
+    d->note = notes_of(source);
+    d->served = block_export_new(source->block, &d->fd, error);
+    return d->served != NULL;
+}
+
+struct inspect_target *inspect_target_of_blocks(const struct inspect_source *sources, size_t count,
+                                                const struct inspect_options *options,
+                                                GError **error)
+{
+    g_autoptr(inspect_target) t = target_new(count, error);
+    for (size_t i = 0; t != NULL && i < count; i++) {
+        const struct inspect_source *from = &sources[i];
+        const char *format = from->format != NULL ? from->format : options->format;
+        if (!serve_source(add_disk(t, from->name, format), from, error))
+            return NULL;
+    }
     return g_steal_pointer(&t);
 }

@@ -2,15 +2,19 @@
 #pragma once
 #include <sys/types.h>
 
+#include "block/export.h"
 #include "inspect/inspect.h"
 
 struct target_disk {
     char *name;        /* as the user gave it */
-    char *path;        /* of the file, without a snapshot's name; NULL: an NBD export */
+    char *path;        /* of the file, without a snapshot's name; NULL: not a file of the host */
     char *snapshot;    /* NULL */
-    char *export_name; /* NULL: a file */
-    int fd;            /* owned */
-    dev_t device;      /* of the file */
+    char *export_name; /* of an NBD server; NULL: a file */
+    char *format;      /* NULL: by content */
+    char *note;        /* NULL */
+    struct block_export *served; /* the server, when it is this process; owned. NULL */
+    int fd;                      /* owned */
+    dev_t device;                /* of the file */
     ino_t inode;
 };
 

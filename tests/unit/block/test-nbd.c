@@ -207,7 +207,7 @@ static struct block *connect_to(struct server *s, GThread **thread, GError **err
     if (s->vanish_from == 0)
         s->vanish_from = UINT64_MAX;
     *thread = g_thread_new("server", serve, s);
-    return block_nbd_new(fds[1], "disk", "nbd://test/disk", error);
+    return block_nbd_new(fds[1], "disk", "nbd://test/disk", 60, error);
 }
 
 static void assert_bytes(struct block *b, uint64_t off, size_t len)
