@@ -151,9 +151,25 @@ const struct store_step store_steps[] = {
       "CREATE INDEX job_running ON job (worker) WHERE state = 'running';"
       "CREATE TABLE duty ("
       " name TEXT PRIMARY KEY,"
-      " worker TEXT,"                    /* who does it */
+      " worker TEXT,"                     /* who does it */
       " lease BIGINT NOT NULL DEFAULT 0," /* until when, unless prolonged */
-      " due BIGINT NOT NULL DEFAULT 0"   /* when it is to be done again */
+      " due BIGINT NOT NULL DEFAULT 0"    /* when it is to be done again */
       ");" },
+    { "frames", "CREATE TABLE frame ("
+                " id TEXT PRIMARY KEY,"
+                " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+                " kind TEXT NOT NULL," /* node, image */
+                " thing TEXT NOT NULL,"
+                " introspection TEXT NOT NULL,"
+                " created BIGINT NOT NULL,"
+                " size BIGINT NOT NULL," /* of its JSON form */
+                " sha256 TEXT NOT NULL," /* ... and its digest */
+                " locations TEXT NOT NULL,"
+                " identities TEXT NOT NULL," /* what the disks' bytes were known by */
+                " reads TEXT NOT NULL,"      /* what of them was read */
+                " body @BLOB@ NOT NULL"      /* JSON, zstd */
+                ");"
+                "CREATE INDEX frame_thing ON frame (thing, id);"
+                "CREATE INDEX frame_project ON frame (project, id);" },
     { NULL, NULL },
 };

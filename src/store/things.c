@@ -148,7 +148,8 @@ bool thing_delete(struct sql *db, enum thing_kind kind, const char *project, con
     uint64_t changed;
     return sql_run(db, &changed, error, statements[kind].remove, "ssi", project, id, version) &&
            store_touched(changed, changed == 1 || exists(db, kind, project, id),
-                         statements[kind].name, error);
+                         statements[kind].name, error) &&
+           sql_run(db, NULL, error, "DELETE FROM frame WHERE thing = $1", "s", id);
 }
 
 bool thing_schedule_valid(const char *schedule, GError **error)
