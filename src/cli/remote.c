@@ -176,7 +176,8 @@ json_t *remote_list(const char *path, GError **error)
     g_autofree char *after = g_strdup("");
     for (;;) {
         json_t *page = NULL;
-        g_autofree char *next = g_strdup_printf("%s?limit=500%s", path, after);
+        g_autofree char *next = g_strdup_printf("%s%climit=500%s", path,
+                                                strchr(path, '?') != NULL ? '&' : '?', after);
         if (!remote_call("GET", next, NULL, &page, error))
             break;
         const char *more = json_string_value(json_object_get(page, "next"));

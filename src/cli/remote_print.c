@@ -14,6 +14,16 @@ const GOptionEntry remote_format_options[] = {
     { 0 },
 };
 
+static void append_scalar(GString *text, const json_t *value)
+{
+    if (json_is_string(value))
+        text_append_safe(text, json_string_value(value), json_string_length(value));
+    else if (json_is_boolean(value))
+        g_string_append(text, json_is_true(value) ? "yes" : "no");
+    else if (json_is_integer(value))
+        g_string_append_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+}
+
 /* A value as one word of a table; g_free() */
 static char *word(const json_t *value)
 {
@@ -21,21 +31,16 @@ static char *word(const json_t *value)
     json_t *member;
     size_t i;
     GString *text = g_string_new(NULL);
-    if (json_is_string(value))
-        text_append_safe(text, json_string_value(value), json_string_length(value));
-    else if (json_is_boolean(value))
-        g_string_append(text, json_is_true(value) ? "yes" : "no");
-    else if (json_is_integer(value))
-        g_string_append_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    append_scalar(text, value);
     json_array_foreach(value, i, member) {
         g_string_append(text, i > 0 ? " " : "");
-        text_append_safe(text, json_string_value(member), json_string_length(member));
+        append_scalar(text, member);
     }
     json_object_foreach((json_t *)value, key, member) {
         g_string_append(text, text->len > 0 ? " " : "");
         text_append_safe(text, key, strlen(key));
         g_string_append_c(text, '=');
-        text_append_safe(text, json_string_value(member), json_string_length(member));
+        append_scalar(text, member);
     }
     return g_string_free(text, FALSE);
 }

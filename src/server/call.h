@@ -40,6 +40,7 @@ struct route {
     enum scope scope; /* that the token must have; of no meaning for ACCESS_ANYONE */
     bool (*handler)(struct call *c, GError **error);
     unsigned flags;
+    int subject; /* the handler's own: which of the things that it knows */
 };
 #define ROUTE_ALONE     (1u << 0) /* changes things, but makes its own transactions */
 #define ROUTE_SECRET    (1u << 1) /* the answer holds a secret and is not kept for repetitions */

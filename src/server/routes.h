@@ -3,11 +3,10 @@
 #pragma once
 #include "server/call.h"
 
-extern const struct route routes_images[];
 extern const struct route routes_members[];
-extern const struct route routes_nodes[];
 extern const struct route routes_projects[];
 extern const struct route routes_service[];
 extern const struct route routes_sessions[];
+extern const struct route routes_things[];
 extern const struct route routes_tokens[];
 extern const struct route routes_users[];

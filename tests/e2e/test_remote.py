@@ -108,6 +108,17 @@ def test_nodes_and_images(admin, kind, options, changed):
     admin(kind, "set", "p", "one", *arguments, "--schedule", "never")
     two = admin.json(kind, "show", "p", one["id"])
     assert two[member] == value and two["schedule"] is None and two["labels"] == one["labels"]
+    admin(kind, "set", "p", "one", "--files", "--iops", "100", "--quiesce", "agent",
+          "--image-format", "raw", "--crash-consistent")
+    admin(kind, "set", "p", "one", "--credential", "ceph", "--bytes-per-second", "1000000",
+          "--unset", "image-format", "--unset", "crash-consistent")
+    assert admin.json(kind, "show", "p", "one")["options"] == {
+        "bytes_per_second": 1000000, "credential": "ceph", "files": True, "iops": 100,
+        "quiesce": "agent"}
+    assert "files=yes iops=100" in admin(kind, "show", "p", "one")
+    for wrong in (["--image-format", "vmdk"], ["--iops", "-1"], ["--unset", "conf"],
+                  ["--quiesce", "a b"]):
+        assert "options." in admin.refusal(kind, "set", "p", "one", *wrong)
     for where in (["p"], []):
         assert [n["id"] for n in admin.json(kind, "list", *where)] == [one["id"]]
         assert "rack=7 room=a=b" in admin(kind, "list", *where)

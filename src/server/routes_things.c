@@ -1,6 +1,7 @@
-#include "server/thing_calls.h"
-
+/* Nodes and images: the calls are the same, a few words differ. */
 #include "base/error.h"
+#include "server/routes.h"
+#include "store/things.h"
 
 static const struct {
     const char *where, *kind, *usual; /* members, and the kind when none is given */
@@ -8,6 +9,11 @@ static const struct {
     [THING_NODE] = { "disks", "source", "own" },
     [THING_IMAGE] = { "location", "kind", NULL },
 };
+
+static enum thing_kind kind_of(const struct call *c)
+{
+    return (enum thing_kind)c->route->subject;
+}
 
 static void write_thing(struct json_writer *w, enum thing_kind kind, const struct thing *t)
 {
@@ -19,6 +25,7 @@ static void write_thing(struct json_writer *w, enum thing_kind kind, const struc
     jw_string(w, words[kind].kind, t->kind);
     call_write_json(w, "labels", t->labels);
     jw_string(w, "schedule", t->schedule[0] != '\0' ? t->schedule : NULL);
+    call_write_json(w, "options", t->options);
     call_write_time(w, "created", t->created);
     jw_object_end(w);
 }
@@ -49,8 +56,37 @@ static bool may_name_all(const struct call *c, const json_t *where, GError **err
     return true;
 }
 
-static bool answer(struct call *c, enum thing_kind kind, const char *id, GError **error)
+/* What the options become: members that are not there stay as they are, null takes one away. NULL
+ * when the body does not speak of them; g_free() */
+static char *options_of(const struct call *c, const char *old)
 {
+    const json_t *given = json_object_get(c->body, "options");
+    json_t *all, *value;
+    const char *key;
+    if (given == NULL)
+        return NULL;
+    all = json_loads(old, 0, NULL);
+    json_object_foreach((json_t *)given, key, value) {
+        if (json_is_null(value))
+            (void)json_object_del(all, key);
+        else
+            (void)json_object_set(all, key, value);
+    }
+    char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(all);
+    return text;
+}
+
+static struct thing *find(struct call *c, GError **error)
+{
+    enum thing_kind kind = kind_of(c);
+    return thing_find(c->db, kind, &c->caller, c->project->id,
+                      call_parameter(c, thing_kind_name(kind)), error);
+}
+
+static bool answer(struct call *c, const char *id, GError **error)
+{
+    enum thing_kind kind = kind_of(c);
     g_autoptr(thing) t = thing_find(c->db, kind, &c->caller, c->project->id, id, error);
     if (t == NULL)
         return false;
@@ -58,15 +94,10 @@ static bool answer(struct call *c, enum thing_kind kind, const char *id, GError 
     return call_version(c, t->version);
 }
 
-static struct thing *find(struct call *c, enum thing_kind kind, GError **error)
-{
-    return thing_find(c->db, kind, &c->caller, c->project->id,
-                      call_parameter(c, thing_kind_name(kind)), error);
-}
-
-bool thing_call_list(struct call *c, enum thing_kind kind, GError **error)
+static bool list(struct call *c, GError **error)
 {
     struct store_page page;
+    enum thing_kind kind = kind_of(c);
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) things = thing_list(
@@ -84,51 +115,78 @@ bool thing_call_list(struct call *c, enum thing_kind kind, GError **error)
     return true;
 }
 
-bool thing_call_create(struct call *c, enum thing_kind kind, GError **error)
+static bool create(struct call *c, GError **error)
 {
+    enum thing_kind kind = kind_of(c);
     g_autofree char *where = call_json(c, words[kind].where), *labels = call_json(c, "labels");
+    g_autofree char *options = options_of(c, "{}");
     const char *schedule = call_text(c, "schedule"), *of = call_text(c, words[kind].kind);
     const struct thing_values v = { .name = call_text(c, "name"),
                                     .where = where,
                                     .kind = of != NULL ? of : words[kind].usual,
                                     .labels = labels != NULL ? labels : "{}",
-                                    .schedule = schedule != NULL ? schedule : "" };
+                                    .schedule = schedule != NULL ? schedule : "",
+                                    .options = options };
     if (!may_name_all(c, json_object_get(c->body, words[kind].where), error))
         return false;
     g_autofree char *id = thing_create(c->db, kind, c->project->id, &v, error);
     if (id == NULL)
         return false;
     call_created(c, "/v1/projects/%s/%ss/%s", c->project->id, thing_kind_name(kind), id);
-    return answer(c, kind, id, error);
+    return answer(c, id, error);
 }
 
-bool thing_call_show(struct call *c, enum thing_kind kind, GError **error)
+static bool show(struct call *c, GError **error)
 {
-    return answer(c, kind, call_parameter(c, thing_kind_name(kind)), error);
+    return answer(c, call_parameter(c, thing_kind_name(kind_of(c))), error);
 }
 
-bool thing_call_change(struct call *c, enum thing_kind kind, GError **error)
+static bool change(struct call *c, GError **error)
 {
     int64_t version;
+    enum thing_kind kind = kind_of(c);
     const json_t *schedule = json_object_get(c->body, "schedule");
     g_autofree char *where = call_json(c, words[kind].where), *labels = call_json(c, "labels");
+    g_autoptr(thing) t = find(c, error);
+    if (t == NULL)
+        return false;
+    g_autofree char *options = options_of(c, t->options);
     const struct thing_values v = { .name = call_text(c, "name"),
                                     .where = where,
                                     .kind = call_text(c, words[kind].kind),
                                     .labels = labels,
                                     .schedule =
-                                        json_is_null(schedule) ? "" : json_string_value(schedule) };
-    g_autoptr(thing) t = find(c, kind, error);
-    return t != NULL && may_name_all(c, json_object_get(c->body, words[kind].where), error) &&
+                                        json_is_null(schedule) ? "" : json_string_value(schedule),
+                                    .options = options };
+    return may_name_all(c, json_object_get(c->body, words[kind].where), error) &&
            call_if_match(c, &version, error) &&
            thing_change(c->db, kind, c->project->id, t->id, version, &v, error) &&
-           answer(c, kind, t->id, error);
+           answer(c, t->id, error);
 }
 
-bool thing_call_delete(struct call *c, enum thing_kind kind, GError **error)
+static bool delete (struct call *c, GError **error)
 {
     int64_t version;
-    g_autoptr(thing) t = find(c, kind, error);
+    g_autoptr(thing) t = find(c, error);
     return t != NULL && call_if_match(c, &version, error) &&
-           thing_delete(c->db, kind, c->project->id, t->id, version, error) && call_no_content(c);
+           thing_delete(c->db, kind_of(c), c->project->id, t->id, version, error) &&
+           call_no_content(c);
 }
+
+#define ROUTES(all, of_project, one, kind)                                                         \
+    { "GET", all, ACCESS_USER, SCOPE_READ, list, 0, kind },                                        \
+        { "GET", of_project, ACCESS_VIEWER, SCOPE_READ, list, 0, kind },                           \
+        { "POST", of_project, ACCESS_OPERATOR, SCOPE_WRITE, create, 0, kind },                     \
+        { "GET", one, ACCESS_VIEWER, SCOPE_READ, show, 0, kind },                                  \
+        { "PATCH", one, ACCESS_OPERATOR, SCOPE_WRITE, change, 0, kind },                           \
+    {                                                                                              \
+        "DELETE", one, ACCESS_OPERATOR, SCOPE_WRITE, delete, 0, kind                               \
+    }
+
+const struct route routes_things[] = {
+    ROUTES("/v1/nodes", "/v1/projects/{project}/nodes", "/v1/projects/{project}/nodes/{node}",
+           THING_NODE),
+    ROUTES("/v1/images", "/v1/projects/{project}/images", "/v1/projects/{project}/images/{image}",
+           THING_IMAGE),
+    { NULL },
+};
