@@ -1,5 +1,5 @@
 /* Fetching one file over HTTP, with what a flaky network needs: only when it changed, going on
- * where it broke off, checked against what the server says about it. The only user of libcurl. */
+ * where it broke off, checked against what the server says about it. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>

@@ -88,3 +88,4 @@
 #define LIMIT_HTTP_MEMORY        (32u << 10)  /* for the head of a request */
 #define LIMIT_JSON_DEPTH         32           /* of a body, and of schemas that describe it */
 #define LIMIT_REMOTE_ANSWER      (256u << 20) /* of a service, to a command */
+#define LIMIT_HTTP_ANSWER        (16u << 20)  /* of another service, in memory */

@@ -1,6 +1,5 @@
 #include "cli/remote.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -9,10 +8,11 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/http_client.h"
 #include "base/limits.h"
 
 #define USUAL_SERVER    "http://127.0.0.1:8080"
-#define TIMEOUT_SECONDS 300L
+#define TIMEOUT_SECONDS 300
 
 static char *server, *ca_file;
 
@@ -76,16 +76,7 @@ static bool login_write(const char *to, const char *token, GError **error)
 /* --- calls -------------------------------------------------------------------------------------
  */
 
-static size_t collect(char *data, size_t size, size_t count, void *user)
-{
-    GString *text = user;
-    if (count > LIMIT_REMOTE_ANSWER - text->len)
-        return 0;
-    g_string_append_len(text, data, (gssize)count);
-    return count;
-}
-
-static bool understand(const char *what, long status, const GString *text, json_t **answer,
+static bool understand(const char *what, unsigned status, const GString *text, json_t **answer,
                        GError **error)
 {
     json_t *value = text->len > 0 ? json_loadb(text->str, text->len, 0, NULL) : NULL;
@@ -107,39 +98,26 @@ static bool understand(const char *what, long status, const GString *text, json_
 static bool request(const char *base, const char *token, const char *method, const char *path,
                     const json_t *body, json_t **answer, GError **error)
 {
-    char why[CURL_ERROR_SIZE] = "";
-    g_autofree char *url = g_strconcat(base, path, NULL), *bearer = NULL;
-    g_autoptr(GString) text = g_string_new(NULL);
-    const char *ca = ca_file != NULL ? ca_file : g_getenv("ASSAY_CA_FILE");
-    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-    CURL *c = curl_easy_init();
+    g_autofree char *url = g_strconcat(base, path, NULL);
+    g_autofree char *bearer =
+        token != NULL ? g_strconcat("Authorization: Bearer ", token, NULL) : NULL;
+    const char *headers[] = { "Content-Type: application/json", bearer, NULL };
     char *sent = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    long status = 0;
-    if (token != NULL) {
-        bearer = g_strconcat("Authorization: Bearer ", token, NULL);
-        headers = curl_slist_append(headers, bearer);
-    }
-    (void)curl_easy_setopt(c, CURLOPT_URL, url);
-    (void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
-    (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
-    (void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(c, CURLOPT_TIMEOUT, TIMEOUT_SECONDS);
-    (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
-    (void)curl_easy_setopt(c, CURLOPT_WRITEDATA, text);
-    if (ca != NULL)
-        (void)curl_easy_setopt(c, CURLOPT_CAINFO, ca);
-    if (sent != NULL)
-        (void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, sent);
-    CURLcode code = curl_easy_perform(c);
-    (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-    bool ok = code == CURLE_OK || fail(error, ASSAY_ERROR_IO, "%s: %s", base,
-                                       why[0] != '\0' ? why : curl_easy_strerror(code));
+    const struct http_call call = { .method = method,
+                                    .url = url,
+                                    .headers = headers,
+                                    .body = sent,
+                                    .len = sent != NULL ? strlen(sent) : 0,
+                                    .ca_file = ca_file != NULL ? ca_file
+                                                               : g_getenv("ASSAY_CA_FILE"),
+                                    .seconds = TIMEOUT_SECONDS,
+                                    .max = LIMIT_REMOTE_ANSWER };
+    struct http_answer got = { 0 };
+    bool ok = http_client_call(&call, &got, error) &&
+              understand(base, got.status, got.body, answer, error);
+    http_answer_done(&got);
     free(sent);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(c);
-    return ok && understand(base, status, text, answer, error);
+    return ok;
 }
 
 /* Where to, without a slash at the end. g_free() */

@@ -1,5 +1,4 @@
-/* Calls of a service's REST API, for the commands that need one. Beside feeds' downloads the only
- * user of libcurl.
+/* Calls of a service's REST API, for the commands that need one.
  *
  * The service is --server, else ASSAY_SERVER, else that of the login; the token is ASSAY_TOKEN,
  * else the login's, which is kept (mode 0600) in the user's configuration folder. */

@@ -1,0 +1,156 @@
+#include "base/http_client.h"
+
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "config.h"
+
+#define CONNECT_SECONDS 10
+#define USUAL_SECONDS   30
+#define HEADERS_MAX     100
+
+struct exchange {
+    struct http_answer *answer;
+    size_t max;
+    bool too_long;
+};
+
+void http_answer_done(struct http_answer *a)
+{
+    g_clear_pointer(&a->headers, g_hash_table_unref);
+    if (a->body != NULL)
+        g_string_free(a->body, TRUE);
+    a->body = NULL;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *user)
+{
+    struct exchange *x = user;
+    size_t len = size * count;
+    const char *colon = memchr(bytes, ':', len);
+    if (len > 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+        g_hash_table_remove_all(x->answer->headers); /* of an interim answer, "100 Continue" */
+    } else if (colon != NULL && g_hash_table_size(x->answer->headers) < HEADERS_MAX) {
+        char *name = g_ascii_strdown(bytes, colon - bytes);
+        char *value = g_strndup(colon + 1, len - (size_t)(colon - bytes) - 1);
+        (void)g_hash_table_insert(x->answer->headers, name, g_strstrip(value));
+    }
+    return len;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *user)
+{
+    struct exchange *x = user;
+    size_t len = size * count;
+    if (len > x->max - x->answer->body->len) {
+        x->too_long = true;
+        return 0;
+    }
+    g_string_append_len(x->answer->body, bytes, (gssize)len);
+    return len;
+}
+
+/* What may be told of a URL: neither user and password nor the query. g_free() */
+static char *shown(const char *url)
+{
+    const char *rest = strstr(url, "://");
+    size_t scheme = rest != NULL ? (size_t)(rest - url) + 3 : 0;
+    size_t host = strcspn(url + scheme, "/?#");
+    const char *at = memrchr(url + scheme, '@', host);
+    const char *from = at != NULL ? at + 1 : url + scheme;
+    return g_strdup_printf("%.*s%.*s", (int)scheme, url, (int)strcspn(from, "?#"), from);
+}
+
+static void prepare(CURL *c, const struct http_call *call, struct curl_slist *headers,
+                    struct exchange *x)
+{
+    (void)curl_easy_setopt(c, CURLOPT_URL, call->url);
+    (void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    (void)curl_easy_setopt(c, CURLOPT_TIMEOUT,
+                           (long)(call->seconds > 0 ? call->seconds : USUAL_SECONDS));
+    (void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(c, CURLOPT_USERAGENT, "assay/" ASSAY_VERSION);
+    (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    if (call->body != NULL) {
+        (void)curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->len);
+        (void)curl_easy_setopt(c, CURLOPT_POSTFIELDS, call->body);
+    } else if (g_str_equal(call->method, "HEAD")) {
+        (void)curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    }
+    (void)curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, call->method);
+    if (call->user != NULL) {
+        (void)curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        (void)curl_easy_setopt(c, CURLOPT_USERNAME, call->user);
+        (void)curl_easy_setopt(c, CURLOPT_PASSWORD, call->password != NULL ? call->password : "");
+    }
+    if (call->ca_file != NULL)
+        (void)curl_easy_setopt(c, CURLOPT_CAINFO, call->ca_file);
+    (void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    (void)curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+    (void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+}
+
+bool http_client_call(const struct http_call *call, struct http_answer *answer, GError **error)
+{
+    g_autofree char *url = shown(call->url);
+    struct http_answer a = { .headers =
+                                 g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+                             .body = g_string_new(NULL) };
+    struct exchange x = { .answer = &a, .max = call->max > 0 ? call->max : LIMIT_HTTP_ANSWER };
+    CURL *c = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    for (const char *const *h = call->headers; h != NULL && *h != NULL; h++)
+        headers = curl_slist_append(headers, *h);
+    CURLcode code = CURLE_FAILED_INIT;
+    long status = 0;
+    if (c != NULL) {
+        prepare(c, call, headers, &x);
+        code = curl_easy_perform(c);
+        (void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(c);
+    bool ok = code == CURLE_OK;
+    if (ok) {
+        a.status = (unsigned)status;
+        *answer = a;
+        return true;
+    }
+    http_answer_done(&a);
+    if (x.too_long)
+        return fail_limit(error, "%s: the answer has more than %zu bytes", url, x.max);
+    return fail(error, ASSAY_ERROR_IO, "%s: %s", url, curl_easy_strerror(code));
+}
+
+bool http_url_valid(const char *what, const char *url, GError **error)
+{
+    const char *host = g_str_has_prefix(url, "http://")    ? url + 7
+                       : g_str_has_prefix(url, "https://") ? url + 8
+                                                           : "";
+    bool good = *host != '\0' && *host != '/' && strpbrk(host, "@?# \t\r\n") == NULL;
+    return good ||
+           fail(error, ASSAY_ERROR_INVALID,
+                "%s: not an address such as https://host:port/path, without user and query", what);
+}
+
+char *http_form(const char *name, ...)
+{
+    va_list args;
+    GString *form = g_string_new(NULL);
+    va_start(args, name);
+    for (; name != NULL; name = va_arg(args, const char *)) {
+        const char *value = va_arg(args, const char *);
+        if (form->len > 0)
+            g_string_append_c(form, '&');
+        g_string_append_uri_escaped(form, name, NULL, FALSE);
+        g_string_append_c(form, '=');
+        g_string_append_uri_escaped(form, value, NULL, FALSE);
+    }
+    va_end(args);
+    return g_string_free(form, FALSE);
+}
