@@ -51,7 +51,7 @@ struct frame_volume {
     const char *part_uuid; /* of the partition or LV */
     const char *recovery;  /* "none", "replayed", "needed" for filesystems with a journal */
     const char *image;     /* disks: name of the file or URL it was read from */
-    const char *format;    /* disks: "raw", "qcow2", "nbd" */
+    const char *format;    /* disks: "raw", "qcow2" */
 };
 
 struct frame_coverage {
