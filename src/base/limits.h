@@ -12,6 +12,8 @@
 #define LIMIT_NBD_OPTIONS        64           /* that it may send before it starts */
 #define LIMIT_NBD_REQUESTS       16           /* of it at once; more wait in its socket */
 #define LIMIT_NBD_EXTENTS        4096         /* told of in one answer */
+#define LIMIT_READ_UNITS         (8u << 20)   /* bits that remember what was read: 512 GiB by 64 KiB */
+#define LIMIT_READ_RANGES        8192         /* kept of them with a frame */
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
 #define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "block/block.h"
+#include "block/recorder.h"
 
 /* How to reach storage: from the service's settings, never from those who name locations. */
 struct snapshot_settings {
@@ -55,10 +56,6 @@ typedef struct snapshot_view snapshot_view;
 void snapshot_view_free(struct snapshot_view *v);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(snapshot_view, snapshot_view_free)
 
-struct snapshot_range {
-    uint64_t off, len; /* bytes */
-};
-
 struct snapshot_driver {
     const char *name;        /* "rbd" */
     const char *description; /* one line, for the documentation */
@@ -80,7 +77,7 @@ struct snapshot_driver {
     /* Whether none of the ranges that were read from a disk of that identity has changed since; NULL:
      * the identities decide alone. Costs no reading of the disk. */
     bool (*unchanged)(const char *location, const char *identity,
-                      const struct snapshot_range *ranges, size_t count,
+                      const struct block_range *ranges, size_t count,
                       const struct snapshot_options *options, bool *unchanged, GError **error);
     void (*close)(struct snapshot_view *v); /* frees what the view owns, not the snapshot */
 };

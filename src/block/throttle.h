@@ -1,0 +1,35 @@
+/* Rates for reading: so many bytes and so many reads a second.
+ *
+ * One throttle is shared by all blocks that load the same thing (a pool, an introspection), and a
+ * block may be under several. Reads are let through in the order in which they come; after a pause
+ * THROTTLE_BURST_USEC's worth passes at once.
+ *
+ *     struct throttle *pool = throttle_new(100 << 20, 0);
+ *     struct throttle *both[] = { pool, own };
+ *     g_autoptr(block) slow = block_throttle_new(disk, both, 2); */
+#pragma once
+#include "block/block.h"
+
+#define THROTTLE_BURST_USEC 100000
+
+typedef struct throttle throttle;
+
+/* 0: no limit. One reference. */
+struct throttle *throttle_new(uint64_t bytes_per_second, uint32_t reads_per_second);
+struct throttle *throttle_ref(struct throttle *t);
+/* Accepts NULL. */
+void throttle_unref(struct throttle *t);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(throttle, throttle_unref)
+/* Other rates, for reads from now on. Thread-safe. */
+void throttle_set(struct throttle *t, uint64_t bytes_per_second, uint32_t reads_per_second);
+
+/* Takes what one read of that many bytes needs. When it may start: now, or later. Monotonic
+ * microseconds; thread-safe. */
+gint64 throttle_take(struct throttle *t, gint64 now, uint64_t bytes);
+/* Gives back what a read took that did not start. */
+void throttle_return(struct throttle *t, uint64_t bytes);
+
+/* under, read no faster than all of the throttles allow (borrowed; NULL ones are ignored). A read
+ * is one read, whatever its length. block_interrupt() ends the waiting with ASSAY_ERROR_IO. */
+struct block *block_throttle_new(struct block *under, struct throttle *const *throttles,
+                                 size_t count);
