@@ -8,6 +8,8 @@
 #include "worker/worker.h"
 
 extern const struct job_kind introspect_job;
+/* Asks for introspections of what is due by its schedule. */
+extern const struct worker_duty introspect_schedules;
 
 /* Asks for an introspection: row, job and event, in a transaction of the caller's. Returns the
  * introspection's identifier; g_free(). When one is already waiting for the same thing (with the

@@ -1,9 +1,12 @@
 #include "server/jobs.h"
 
+#include "introspect/introspect.h"
+
 const struct job_kind *const job_kinds[] = {
     NULL,
 };
 
 const struct worker_duty *const worker_duties[] = {
+    &introspect_schedules,
     NULL,
 };

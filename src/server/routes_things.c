@@ -26,6 +26,7 @@ static void write_thing(struct json_writer *w, enum thing_kind kind, const struc
     call_write_json(w, "labels", t->labels);
     jw_string(w, "schedule", t->schedule[0] != '\0' ? t->schedule : NULL);
     call_write_json(w, "options", t->options);
+    call_write_time(w, "next_due", t->next_due < INT64_MAX ? t->next_due : 0);
     call_write_time(w, "created", t->created);
     jw_object_end(w);
 }

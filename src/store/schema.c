@@ -171,5 +171,9 @@ const struct store_step store_steps[] = {
                 ");"
                 "CREATE INDEX frame_thing ON frame (thing, id);"
                 "CREATE INDEX frame_project ON frame (project, id);" },
+    { "schedules", "ALTER TABLE node ADD COLUMN next_due BIGINT NOT NULL DEFAULT 0;"
+                   "ALTER TABLE image ADD COLUMN next_due BIGINT NOT NULL DEFAULT 0;"
+                   "CREATE INDEX node_due ON node (next_due) WHERE schedule <> '';"
+                   "CREATE INDEX image_due ON image (next_due) WHERE schedule <> '';" },
     { NULL, NULL },
 };

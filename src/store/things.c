@@ -1,35 +1,43 @@
 #include "store/things.h"
 
-#include <string.h>
-
 #include "base/error.h"
-#include "base/number.h"
+#include "store/schedule.h"
 
 /* The statements of a kind; they are constant texts, so that drivers can keep them prepared. */
 struct statements {
-    const char *name, *insert, *find, *list, *change, *remove, *exists;
+    const char *name, *insert, *find, *list, *change, *remove, *exists, *due, *set_due;
 };
+#define COLUMNS(where, kind)                                                                       \
+    "id, project, name, " where ", " kind ", labels, schedule, options, created, version, "        \
+                                          "next_due"
 #define STATEMENTS(table, where, kind)                                                             \
     {                                                                                              \
         .name = table,                                                                             \
         .insert = "INSERT INTO " table " (id, project, name, " where ", " kind                     \
-                  ", labels, schedule, created, options)"                                          \
-                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",          \
-        .find = "SELECT id, project, name, " where ", " kind                                       \
-                ", labels, schedule, options, created, version FROM " table " WHERE project = $3"           \
-                " AND (id = $4 OR name = $4) AND " CALLER_SEES("project"),                         \
-        .list = "SELECT id, project, name, " where ", " kind                                       \
-                ", labels, schedule, options, created, version FROM " table                                 \
-                " WHERE ($3 = '' OR project = $3) AND id > $4 AND " CALLER_SEES(                   \
-                    "project") " ORDER BY id LIMIT $5",                                            \
+                  ", labels, schedule, created, options, next_due)"                                \
+                  " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",                             \
+        .find = "SELECT " COLUMNS(where,                                                           \
+                                  kind) " FROM " table " WHERE project = $3"                       \
+                                        " AND (id = $4 OR name = $4) AND " CALLER_SEES("project"), \
+        .list = "SELECT " COLUMNS(                                                                 \
+            where, kind) " FROM " table                                                            \
+                         " WHERE ($3 = '' OR project = $3) AND id > $4 AND " CALLER_SEES(          \
+                             "project") " ORDER BY id LIMIT $5",                                   \
         .change =                                                                                  \
             "UPDATE " table " SET name = coalesce($4, name), " where " = coalesce($5, " where      \
             "), " kind " = coalesce($6, " kind "), labels = coalesce($7, labels),"                 \
-            " schedule = coalesce($8, schedule), options = coalesce($9, options), version = version + 1"                            \
+            " schedule = coalesce($8, schedule), options = coalesce($9, options),"                 \
+            " next_due = CASE WHEN $8 IS NULL OR $8 = schedule THEN next_due ELSE $10 END,"        \
+            " version = version + 1"                                                               \
             " WHERE project = $1 AND id = $2 AND ($3 = 0 OR version = $3)",                        \
         .remove =                                                                                  \
             "DELETE FROM " table " WHERE project = $1 AND id = $2 AND ($3 = 0 OR version = $3)",   \
         .exists = "SELECT 1 FROM " table " WHERE project = $1 AND id = $2",                        \
+        .due = "SELECT " COLUMNS(                                                                  \
+            where, kind) " FROM " table                                                            \
+                         " WHERE schedule <> '' AND next_due <= $1 ORDER BY next_due LIMIT $2",    \
+        .set_due = "UPDATE " table " SET next_due = $4"                                            \
+                   " WHERE id = $1 AND next_due = $2 AND schedule = $3",                           \
     }
 static const struct statements statements[THING_KIND_COUNT] = {
     [THING_NODE] = STATEMENTS("node", "disks", "source"),
@@ -59,30 +67,51 @@ void thing_free(struct thing *t)
 static struct thing *read_thing(struct sql_rows *rows)
 {
     struct thing *t = g_new0(struct thing, 1);
-    char **const texts[] = { &t->id,   &t->project, &t->name,    &t->where,
+    char **const texts[] = { &t->id,   &t->project, &t->name,     &t->where,
                              &t->kind, &t->labels,  &t->schedule, &t->options };
     for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
         *texts[i] = g_strdup(sql_text(rows, i));
     t->created = sql_int(rows, 8);
     t->version = sql_int(rows, 9);
+    t->next_due = sql_int(rows, 10);
     return t;
 }
 
-static bool valid(enum thing_kind kind, const struct thing_values *v, GError **error)
+static GPtrArray *read_things(struct sql_rows *rows, GError **error)
 {
-    return (v->name == NULL || store_name_valid(statements[kind].name, v->name, error)) &&
-           (v->schedule == NULL || thing_schedule_valid(v->schedule, error));
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)thing_free);
+    while (sql_rows_next(rows, &failure))
+        g_ptr_array_add(list, read_thing(rows));
+    if (failure == NULL)
+        return g_steal_pointer(&list);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
+/* *due: when a thing of that identifier is due first by the schedule; 0: never, or none is given.
+ */
+static bool valid(enum thing_kind kind, const char *id, const struct thing_values *v, int64_t *due,
+                  GError **error)
+{
+    struct schedule s = { 0 };
+    if ((v->name != NULL && !store_name_valid(statements[kind].name, v->name, error)) ||
+        (v->schedule != NULL && !schedule_parse(v->schedule, &s, error)))
+        return false;
+    *due = schedule_first(&s, id, store_now());
+    return true;
 }
 
 char *thing_create(struct sql *db, enum thing_kind kind, const char *project,
                    const struct thing_values *v, GError **error)
 {
     g_autofree char *id = store_id_new();
-    if (!valid(kind, v, error))
+    int64_t due;
+    if (!valid(kind, id, v, &due, error))
         return NULL;
-    if (sql_run(db, NULL, error, statements[kind].insert, "sssssssis", id, project, v->name,
+    if (sql_run(db, NULL, error, statements[kind].insert, "sssssssisi", id, project, v->name,
                 v->where, v->kind, v->labels, v->schedule, store_now(),
-                v->options != NULL ? v->options : "{}"))
+                v->options != NULL ? v->options : "{}", due))
         return g_steal_pointer(&id);
     (void)store_taken(error, statements[kind].name, v->name);
     return NULL;
@@ -108,19 +137,10 @@ struct thing *thing_find(struct sql *db, enum thing_kind kind, const struct call
 GPtrArray *thing_list(struct sql *db, enum thing_kind kind, const struct caller *caller,
                       const char *project, const struct store_page *page, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)thing_free);
     g_autoptr(sql_rows) rows =
         sql_query(db, error, statements[kind].list, "sissi", CALLER_VALUES(caller),
                   project != NULL ? project : "", page->after, page->limit);
-    if (rows == NULL)
-        return NULL;
-    while (sql_rows_next(rows, &failure))
-        g_ptr_array_add(list, read_thing(rows));
-    if (failure == NULL)
-        return g_steal_pointer(&list);
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return NULL;
+    return rows != NULL ? read_things(rows, error) : NULL;
 }
 
 static bool exists(struct sql *db, enum thing_kind kind, const char *project, const char *id)
@@ -133,10 +153,11 @@ bool thing_change(struct sql *db, enum thing_kind kind, const char *project, con
                   int64_t version, const struct thing_values *v, GError **error)
 {
     uint64_t changed;
-    if (!valid(kind, v, error))
+    int64_t due;
+    if (!valid(kind, id, v, &due, error))
         return false;
-    if (!sql_run(db, &changed, error, statements[kind].change, "ssissssss", project, id, version,
-                 v->name, v->where, v->kind, v->labels, v->schedule, v->options))
+    if (!sql_run(db, &changed, error, statements[kind].change, "ssissssssi", project, id, version,
+                 v->name, v->where, v->kind, v->labels, v->schedule, v->options, due))
         return store_taken(error, statements[kind].name, v->name);
     return store_touched(changed, changed == 1 || exists(db, kind, project, id),
                          statements[kind].name, error);
@@ -152,21 +173,25 @@ bool thing_delete(struct sql *db, enum thing_kind kind, const char *project, con
            sql_run(db, NULL, error, "DELETE FROM frame WHERE thing = $1", "s", id);
 }
 
-bool thing_schedule_valid(const char *schedule, GError **error)
+GPtrArray *thing_list_due(struct sql *db, enum thing_kind kind, int64_t now, int64_t limit,
+                          GError **error)
 {
-    size_t len = strlen(schedule);
-    uint64_t count;
-    if (len == 0)
-        return true;
-    if (strchr("mhd", schedule[len - 1]) != NULL && parse_u64(schedule, len - 1, &count) &&
-        count > 0 && count <= 366 * 24 * 60)
-        return true;
-    g_auto(GStrv) fields = g_strsplit(schedule, " ", -1);
-    bool good = g_strv_length(fields) == 5;
-    for (char **f = fields; good && *f != NULL; f++)
-        good = **f != '\0' && strspn(*f, "0123456789*/,-") == strlen(*f);
-    return good || fail(error, ASSAY_ERROR_INVALID,
-                        "schedule '%s': an interval such as 15m, 6h, 1d, or five fields as in "
-                        "crontab(5)",
-                        schedule);
+    g_autoptr(sql_rows) rows = sql_query(db, error, statements[kind].due, "ii", now, limit);
+    return rows != NULL ? read_things(rows, error) : NULL;
+}
+
+bool thing_set_due(struct sql *db, enum thing_kind kind, const struct thing *t, int64_t now,
+                   bool *mine, GError **error)
+{
+    struct schedule s;
+    uint64_t changed;
+    int64_t next = INT64_MAX; /* a schedule that was accepted before they were read as now */
+    if (schedule_parse(t->schedule, &s, NULL))
+        next = t->next_due == 0 ? schedule_first(&s, t->id, now)
+                                : schedule_next(&s, t->id, t->next_due, now);
+    if (!sql_run(db, &changed, error, statements[kind].set_due, "sisi", t->id, t->next_due,
+                 t->schedule, next))
+        return false;
+    *mine = changed == 1;
+    return true;
 }

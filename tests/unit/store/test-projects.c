@@ -175,16 +175,6 @@ static void test_pages_join_without_gap(struct scene *s, const void *unused)
     g_assert_cmpuint(seen, ==, 7);
 }
 
-static void test_schedules(void)
-{
-    static const char *const good[] = { "", "15m", "6h", "1d", "0 3 * * 1-5", "*/5 * * * *" };
-    static const char *const bad[] = { "0m", "5", "6 h", "* * * *", "99999999d", "a b c d e" };
-    for (size_t i = 0; i < G_N_ELEMENTS(good); i++)
-        g_assert_true(thing_schedule_valid(good[i], NULL));
-    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
-        g_assert_false(thing_schedule_valid(bad[i], NULL));
-}
-
 #define ADD(title, function)                                                                       \
     g_test_add("/store/projects/" title, struct scene, NULL, setup, function, teardown)
 
@@ -198,6 +188,5 @@ int main(int argc, char **argv)
     ADD("names of nodes are unique in a project", test_names_of_nodes_are_unique_in_a_project);
     ADD("nodes change, and go with their project", test_nodes_change_and_go_with_their_project);
     ADD("pages join without gap", test_pages_join_without_gap);
-    g_test_add_func("/store/projects/schedules are intervals or crontab fields", test_schedules);
     return g_test_run();
 }
