@@ -25,6 +25,7 @@ const struct cli_command *const cli_commands[] = {
     &command_db_compare,
     &command_db_cvss,
     &command_serve,
+    &command_worker,
     &command_login,
     &command_logout,
     &command_project_list,

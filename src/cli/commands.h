@@ -47,3 +47,4 @@ extern const struct cli_command command_user_list;
 extern const struct cli_command command_user_set;
 extern const struct cli_command command_user_show;
 extern const struct cli_command command_version;
+extern const struct cli_command command_worker;

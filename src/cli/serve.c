@@ -2,16 +2,14 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
+#include "cli/service.h"
 
-static char *config, *listen_on, *store, *certificate, *key, *password_file;
+static char *listen_on, *certificate, *key, *password_file;
 static gboolean check_config;
 
 static const GOptionEntry entries[] = {
-    { "config", 0, 0, G_OPTION_ARG_FILENAME, &config,
-      "Settings (default: $ASSAY_CONFIG, else /etc/assay/assay.yaml when it is there)", "FILE" },
     { "listen", 0, 0, G_OPTION_ARG_STRING, &listen_on, "Where to listen (127.0.0.1:8080)",
       "ADDRESS:PORT" },
-    { "store", 0, 0, G_OPTION_ARG_STRING, &store, "sqlite:PATH or postgresql://...", "URL" },
     { "tls-certificate", 0, 0, G_OPTION_ARG_FILENAME, &certificate,
       "Certificate with its chain (PEM); without it: no TLS", "FILE" },
     { "tls-key", 0, 0, G_OPTION_ARG_FILENAME, &key, "Its key (PEM)", "FILE" },
@@ -22,28 +20,16 @@ static const GOptionEntry entries[] = {
     { 0 },
 };
 
-static void overlay(char **setting, const char *option)
-{
-    if (option != NULL) {
-        g_free(*setting);
-        *setting = g_strdup(option);
-    }
-}
-
 static struct settings *make_settings(void *unused, GError **error)
 {
-    g_autoptr(settings) s = settings_new();
-    const char *file = config != NULL ? config : g_getenv("ASSAY_CONFIG");
-    if (file == NULL && g_file_test("/etc/assay/assay.yaml", G_FILE_TEST_EXISTS))
-        file = "/etc/assay/assay.yaml";
-    if (!settings_read(s, file, error) || !settings_environment(s, error))
+    struct settings *s = cli_service_settings(error);
+    if (s == NULL)
         return NULL;
-    overlay(&s->listen, listen_on);
-    overlay(&s->store, store);
-    overlay(&s->certificate, certificate);
-    overlay(&s->key, key);
-    overlay(&s->admin_password_file, password_file);
-    return g_steal_pointer(&s);
+    cli_service_overlay(&s->listen, listen_on);
+    cli_service_overlay(&s->certificate, certificate);
+    cli_service_overlay(&s->key, key);
+    cli_service_overlay(&s->admin_password_file, password_file);
+    return s;
 }
 
 static enum cli_status serve_command_run(int argc, char **argv)
@@ -63,16 +49,15 @@ const struct cli_command command_serve = {
     .usage = "[OPTION…]",
     .description =
         "The first start makes the store and an administrator named admin, whose password is "
-        "printed once. Options go over the environment (ASSAY_LISTEN, ASSAY_STORE, "
-        "ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY, ASSAY_ADMIN_PASSWORD_FILE, ASSAY_THREADS, "
-        "ASSAY_SESSION_HOURS), and that over the file (listen, store, tls.certificate, tls.key, "
-        "admin_password_file, threads, session_hours, proxies).\n\nSIGHUP reads the settings and "
-        "the "
-        "certificate again; another address or store needs a restart. SIGTERM finishes what is "
-        "being answered and ends within 10 seconds. The log is JSON on standard error.",
+        "printed once. Jobs, such as introspections, are run in the same process; with --workers 0 "
+        "only by assay worker. Options go over the environment (ASSAY_LISTEN and so on), and that "
+        "over the file; docs/service.md has the table of settings.\n\nSIGHUP reads the settings "
+        "and the certificate again; another address or store, and settings of workers, need a "
+        "restart. SIGTERM finishes what is being answered, gives running jobs back and ends within "
+        "10 seconds. The log is JSON on standard error.",
     .examples = "assay serve --store sqlite:/var/lib/assay/store.db\n  on one machine\n"
                 "assay serve --config /etc/assay/assay.yaml --check-config\n"
                 "  whether the settings are right",
-    .options = (const GOptionEntry *const[]){ entries, NULL },
+    .options = (const GOptionEntry *const[]){ cli_service_options, entries, NULL },
     .run = serve_command_run,
 };

@@ -7,6 +7,7 @@
 #include "server/server.h"
 #include "store/requests.h"
 #include "store/secret.h"
+#include "worker/worker.h"
 
 #define ID_MAX  64
 #define KEY_MAX 255
@@ -339,7 +340,10 @@ static bool run(struct call *c, GError **error)
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);
-    return run_transaction(c, error);
+    if (!run_transaction(c, error))
+        return false;
+    worker_wake(c->server->worker); /* it may have added a job */
+    return true;
 }
 
 /* --- around the call ---------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "queue/upkeep.h"
 #include "server/routes.h"
 #include "server/server.h"
 
@@ -25,25 +26,35 @@ static bool ready(struct call *c, GError **error)
     return rows != NULL && sql_rows_next(rows, error) && alive(c, error);
 }
 
+static void write_jobs(const GPtrArray *counts, GString *out)
+{
+    int64_t oldest = 0;
+    g_string_append(out, "# HELP assay_jobs Jobs by kind and state.\n"
+                         "# TYPE assay_jobs gauge\n");
+    for (guint i = 0; i < counts->len; i++) {
+        const struct queue_count *c = g_ptr_array_index(counts, i);
+        oldest = MAX(oldest, c->oldest);
+        g_string_append_printf(out, "assay_jobs{kind=\"%s\",state=\"%s\"} %" G_GINT64_FORMAT "\n",
+                               c->kind, c->state, c->jobs);
+    }
+    g_string_append_printf(out,
+                           "# HELP assay_jobs_waiting_seconds How long the first job in the queue "
+                           "has been waiting.\n"
+                           "# TYPE assay_jobs_waiting_seconds gauge\n"
+                           "assay_jobs_waiting_seconds %" G_GINT64_FORMAT "\n",
+                           oldest / (int64_t)G_USEC_PER_SEC);
+}
+
 static bool show_metrics(struct call *c, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows = sql_query(
-        c->db, error, "SELECT state, count(*) FROM job GROUP BY state ORDER BY state", "");
-    if (rows == NULL)
+    g_autoptr(GPtrArray) counts = queue_counts(c->db, error);
+    if (counts == NULL)
         return false;
     http_set_header(c->response, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     http_set_header(c->response, "Cache-Control", "no-store");
     metrics_write(c->server->metrics, c->response->body);
-    g_string_append(c->response->body, "# HELP assay_jobs Jobs by state.\n"
-                                       "# TYPE assay_jobs gauge\n");
-    while (sql_rows_next(rows, &failure))
-        g_string_append_printf(c->response->body, "assay_jobs{state=\"%s\"} %" G_GINT64_FORMAT "\n",
-                               sql_text(rows, 0), sql_int(rows, 1));
-    if (failure == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return false;
+    write_jobs(counts, c->response->body);
+    return true;
 }
 
 static bool show_yaml(struct call *c, GError **error)

@@ -17,9 +17,12 @@
 #include "server/notify.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "server/work.h"
 
-#define STOP_MICROSECONDS (8 * (int64_t)G_USEC_PER_SEC)
-#define TIDY_SECONDS      60
+/* Together they must stay below 10 seconds. */
+#define STOP_MICROSECONDS      (6 * (int64_t)G_USEC_PER_SEC)
+#define STOP_WORK_MICROSECONDS (3 * (int64_t)G_USEC_PER_SEC)
+#define TIDY_SECONDS           60
 
 /* Texts of certificate and key; NULL both without TLS. */
 static bool read_tls(const struct settings *s, char **certificate, char **key, GError **error)
@@ -60,8 +63,7 @@ bool serve_check(const struct settings *s, GError **error)
     return ok;
 }
 
-/* The folder of a store in a file is made for it. */
-static bool make_folder(const char *store, GError **error)
+bool serve_make_folder(const char *store, GError **error)
 {
     if (!g_str_has_prefix(store, "sqlite:"))
         return true;
@@ -145,25 +147,34 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
     }
 }
 
+void serve_block_signals(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
 bool serve_run(serve_settings make, void *user, GError **error)
 {
     sigset_t set;
     g_autoptr(settings) s = make(user, error);
-    if (s == NULL || !settings_valid(s, error) || !make_folder(s->store, error))
+    if (s == NULL || !settings_valid(s, error) || !serve_make_folder(s->store, error))
         return false;
-    /* Before there are threads, so that all of them leave signals to this one. */
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    serve_block_signals(&set);
     const struct server_options options = { .store = s->store,
                                             .session_seconds = (int64_t)s->session_hours * 3600 };
     struct server *server = server_new(&options, error);
     struct http_server *http = NULL;
+    struct work *work = NULL;
     if (server != NULL && first_start(s, server, error))
+        work = work_start(s, error);
+    if (work != NULL) {
+        server->worker = work_worker(work);
         http = start_http(s, server, NULL, error);
+    }
     if (http != NULL) {
         log_line("info", "listening on %s://%s", s->certificate != NULL ? "https" : "http",
                  http_address(http));
@@ -171,8 +182,10 @@ bool serve_run(serve_settings make, void *user, GError **error)
         wait_for_signals(&set, make, user, server, &http);
         notify_manager("STOPPING=1");
         log_line("info", "stopping");
+        worker_leave(server->worker);
         http_stop(http, STOP_MICROSECONDS);
     }
+    work_stop(work, STOP_WORK_MICROSECONDS);
     bool ok = http != NULL;
     server_free(server);
     return ok;

@@ -14,6 +14,7 @@ struct server {
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;
+    struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
     gint hashing; /* atomic: passwords being hashed */
     GMutex lock;
     GPtrArray *idle; /* connections to the store; under the lock */

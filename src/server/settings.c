@@ -11,6 +11,7 @@
 #define FILE_MAX    (1u << 20)
 #define THREADS_MAX 256
 #define HOURS_MAX   (24u * 366)
+#define DAY_SECONDS (24u * 3600)
 
 /* Each setting: where it is in the file, in the environment and in the struct. */
 static const struct item {
@@ -18,6 +19,7 @@ static const struct item {
     const char *variable;
     size_t offset;
     uint64_t max; /* of a number; 0: a text */
+    uint64_t min;
 } items[] = {
     { NULL, "listen", "ASSAY_LISTEN", offsetof(struct settings, listen), 0 },
     { NULL, "store", "ASSAY_STORE", offsetof(struct settings, store), 0 },
@@ -25,9 +27,34 @@ static const struct item {
     { "tls", "key", "ASSAY_TLS_KEY", offsetof(struct settings, key), 0 },
     { NULL, "admin_password_file", "ASSAY_ADMIN_PASSWORD_FILE",
       offsetof(struct settings, admin_password_file), 0 },
-    { NULL, "threads", "ASSAY_THREADS", offsetof(struct settings, threads), THREADS_MAX },
+    { NULL, "threads", "ASSAY_THREADS", offsetof(struct settings, threads), THREADS_MAX, 1 },
     { NULL, "session_hours", "ASSAY_SESSION_HOURS", offsetof(struct settings, session_hours),
-      HOURS_MAX },
+      HOURS_MAX, 1 },
+    { NULL, "advisories", "ASSAY_ADVISORIES", offsetof(struct settings, advisories), 0 },
+    { "workers", "threads", "ASSAY_WORKERS_THREADS", offsetof(struct settings, workers.threads),
+      THREADS_MAX },
+    { "workers", "attempts", "ASSAY_WORKERS_ATTEMPTS", offsetof(struct settings, workers.attempts),
+      1000, 1 },
+    { "workers", "lease_seconds", "ASSAY_WORKERS_LEASE_SECONDS",
+      offsetof(struct settings, workers.lease_seconds), DAY_SECONDS, 3 },
+    { "workers", "backoff_seconds", "ASSAY_WORKERS_BACKOFF_SECONDS",
+      offsetof(struct settings, workers.backoff_seconds), DAY_SECONDS, 1 },
+    { "workers", "per_project", "ASSAY_WORKERS_PER_PROJECT",
+      offsetof(struct settings, workers.per_project), THREADS_MAX },
+    { "workers", "per_pool", "ASSAY_WORKERS_PER_POOL", offsetof(struct settings, workers.per_pool),
+      THREADS_MAX },
+    { "workers", "inspector_megabytes", "ASSAY_WORKERS_INSPECTOR_MEGABYTES",
+      offsetof(struct settings, workers.inspector_megabytes), 1u << 20, 128 },
+    { "workers", "inspector_seconds", "ASSAY_WORKERS_INSPECTOR_SECONDS",
+      offsetof(struct settings, workers.inspector_seconds), 30 * DAY_SECONDS, 1 },
+};
+/* Members of the file that are kept as they are, for those who use them. */
+static const struct {
+    const char *name;
+    size_t offset;
+} wholes[] = {
+    { "limits", offsetof(struct settings, limits) },
+    { "storage", offsetof(struct settings, storage) },
 };
 
 struct settings *settings_new(void)
@@ -38,6 +65,12 @@ struct settings *settings_new(void)
                               : g_strdup_printf("sqlite:%s/assay/store.db", g_get_user_data_dir());
     s->threads = CLAMP(2 * g_get_num_processors(), 4, 64);
     s->session_hours = 12;
+    s->workers.threads = 2;
+    s->workers.attempts = 5;
+    s->workers.lease_seconds = 30;
+    s->workers.backoff_seconds = 10;
+    s->workers.inspector_megabytes = 1024;
+    s->workers.inspector_seconds = 3600;
     return s;
 }
 
@@ -50,7 +83,10 @@ void settings_free(struct settings *s)
     g_free(s->certificate);
     g_free(s->key);
     g_free(s->admin_password_file);
+    g_free(s->advisories);
     g_strfreev(s->proxies);
+    json_decref(s->limits);
+    json_decref(s->storage);
     g_free(s);
 }
 
@@ -64,8 +100,9 @@ static void set_text(struct settings *s, const struct item *i, const char *text)
 static bool set_number(struct settings *s, const struct item *i, const char *where, uint64_t n,
                        GError **error)
 {
-    if (n < 1 || n > i->max)
-        return fail(error, ASSAY_ERROR_INVALID, "%s: a number from 1 to %" G_GUINT64_FORMAT, where,
+    if (n < i->min || n > i->max)
+        return fail(error, ASSAY_ERROR_INVALID,
+                    "%s: a number from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, where, i->min,
                     i->max);
     *(uint64_t *)((char *)s + i->offset) = n;
     return true;
@@ -78,7 +115,7 @@ static bool set_json(struct settings *s, const struct item *i, const char *where
         set_text(s, i, json_string_value(value));
         return true;
     }
-    if (i->max > 0 && json_is_integer(value) && json_integer_value(value) > 0)
+    if (i->max > 0 && json_is_integer(value) && json_integer_value(value) >= 0)
         return set_number(s, i, where, (uint64_t)json_integer_value(value), error);
     return fail(error, ASSAY_ERROR_INVALID, "%s: not a %s", where, i->max > 0 ? "number" : "text");
 }
@@ -100,25 +137,71 @@ static bool set_proxies(struct settings *s, const char *file, const json_t *list
     return ok || fail(error, ASSAY_ERROR_INVALID, "%s: proxies: not a list of addresses", file);
 }
 
-static bool apply(struct settings *s, const char *file, const char *section, json_t *object,
-                  GError **error)
+static bool set_whole(struct settings *s, size_t offset, const char *where, json_t *value,
+                      GError **error)
+{
+    json_t **at = (json_t **)((char *)s + offset);
+    if (!json_is_object(value))
+        return fail(error, ASSAY_ERROR_INVALID, "%s: not a map of settings", where);
+    json_decref(*at);
+    *at = json_incref(value);
+    return true;
+}
+
+static bool is_section(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(items); i++) {
+        if (g_strcmp0(items[i].section, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* One member of a section. */
+static bool apply_member(struct settings *s, const char *where, const char *section,
+                         const char *key, json_t *value, GError **error)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(items); i++) {
+        if (g_strcmp0(items[i].section, section) == 0 && g_str_equal(items[i].name, key))
+            return set_json(s, &items[i], where, value, error);
+    }
+    return fail(error, ASSAY_ERROR_INVALID, "%s: there is no such setting", where);
+}
+
+static bool apply_section(struct settings *s, const char *file, const char *section, json_t *object,
+                          GError **error)
 {
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) {
-        g_autofree char *where =
-            g_strdup_printf("%s: %s%s%s", file, section ? section : "", section ? "." : "", key);
-        size_t i = 0;
-        while (i < G_N_ELEMENTS(items) &&
-               !(g_strcmp0(items[i].section, section) == 0 && g_str_equal(items[i].name, key)))
-            i++;
-        bool ok = i < G_N_ELEMENTS(items) ? set_json(s, &items[i], where, value, error)
-                  : section == NULL && g_str_equal(key, "proxies")
-                      ? set_proxies(s, file, value, error)
-                  : section == NULL && g_str_equal(key, "tls") && json_is_object(value)
-                      ? apply(s, file, "tls", value, error)
-                      : fail(error, ASSAY_ERROR_INVALID, "%s: there is no such setting", where);
-        if (!ok)
+        g_autofree char *where = g_strdup_printf("%s: %s.%s", file, section, key);
+        if (!apply_member(s, where, section, key, value, error))
+            return false;
+    }
+    return true;
+}
+
+static bool apply_top(struct settings *s, const char *file, const char *key, json_t *value,
+                      GError **error)
+{
+    g_autofree char *where = g_strdup_printf("%s: %s", file, key);
+    for (size_t i = 0; i < G_N_ELEMENTS(wholes); i++) {
+        if (g_str_equal(wholes[i].name, key))
+            return set_whole(s, wholes[i].offset, where, value, error);
+    }
+    if (g_str_equal(key, "proxies"))
+        return set_proxies(s, file, value, error);
+    if (is_section(key) && json_is_object(value))
+        return apply_section(s, file, key, value, error);
+    return apply_member(s, where, NULL, key, value, error);
+}
+
+static bool apply(struct settings *s, const char *file, json_t *object, GError **error)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        if (!apply_top(s, file, key, value, error))
             return false;
     }
     return true;
@@ -139,7 +222,7 @@ bool settings_read(struct settings *s, const char *file, GError **error)
     bool ok = top != NULL &&
               (json_is_object(top) ||
                fail(error, ASSAY_ERROR_INVALID, "%s: not a map of settings", file)) &&
-              apply(s, file, NULL, top, error);
+              apply(s, file, top, error);
     json_decref(top);
     return ok;
 }
@@ -155,7 +238,8 @@ bool settings_environment(struct settings *s, GError **error)
             set_text(s, &items[i], text);
             continue;
         }
-        (void)parse_u64(text, strlen(text), &n);
+        if (!parse_u64(text, strlen(text), &n))
+            n = UINT64_MAX; /* which is never allowed */
         if (!set_number(s, &items[i], items[i].variable, n, error))
             return false;
     }

@@ -1,7 +1,8 @@
-/* Settings of `assay serve`: a YAML file, over which goes the environment (ASSAY_...), over which
+/* Settings of `assay serve` and `assay worker`: a YAML file, over which goes the environment (ASSAY_...), over which
  * go options. */
 #pragma once
 #include <glib.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,14 @@ struct settings {
     char *admin_password_file; /* NULL */
     GStrv proxies;             /* addresses; NULL */
     uint64_t threads, session_hours;
+    char *advisories; /* path of the database; NULL: the usual one */
+    struct {
+        uint64_t threads; /* jobs at once; 0: none */
+        uint64_t attempts, lease_seconds, backoff_seconds;
+        uint64_t per_project, per_pool; /* running at once; 0: no limit */
+        uint64_t inspector_megabytes, inspector_seconds;
+    } workers;
+    json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
 };
 typedef struct settings settings;
 
@@ -20,8 +29,7 @@ typedef struct settings settings;
 struct settings *settings_new(void);
 /* file NULL: none. Unknown members are refused. */
 bool settings_read(struct settings *s, const char *file, GError **error);
-/* Overlays ASSAY_LISTEN, ASSAY_STORE, ASSAY_TLS_CERTIFICATE, ASSAY_TLS_KEY,
- * ASSAY_ADMIN_PASSWORD_FILE, ASSAY_THREADS, ASSAY_SESSION_HOURS. */
+/* Overlays what the environment says (docs/service.md has the names). */
 bool settings_environment(struct settings *s, GError **error);
 /* What contradicts itself. */
 bool settings_valid(const struct settings *s, GError **error);

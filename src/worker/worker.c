@@ -141,14 +141,23 @@ static void free_all(struct worker *w)
     g_free(w);
 }
 
-void worker_stop(struct worker *w, int64_t microseconds)
+void worker_leave(struct worker *w)
 {
     if (w == NULL)
         return;
-    gint64 until = g_get_monotonic_time() + microseconds;
     g_mutex_lock(&w->lock);
     g_atomic_int_set(&w->stopping, 1);
     g_cond_broadcast(&w->changed);
+    g_mutex_unlock(&w->lock);
+}
+
+bool worker_stop(struct worker *w, int64_t microseconds)
+{
+    if (w == NULL)
+        return true;
+    gint64 until = g_get_monotonic_time() + microseconds;
+    worker_leave(w);
+    g_mutex_lock(&w->lock);
     while (w->active > 0 && g_cond_wait_until(&w->changed, &w->lock, until))
         ;
     unsigned left = w->active;
@@ -159,4 +168,5 @@ void worker_stop(struct worker *w, int64_t microseconds)
         free_all(w);
     else /* the process is about to end: its jobs are then taken by another */
         log_line("warning", "%u threads of the worker have not ended in time", left);
+    return left == 0;
 }

@@ -14,6 +14,8 @@ struct worker_settings {
     unsigned threads;       /* jobs at once; 0: none, only schedules and sweeps */
     struct queue_limits limits;
     struct snapshot_settings snapshots;
+    uint64_t inspector_memory; /* bytes; 0: as inspect.h has it */
+    unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */
     json_t *rates; /* "limits" of the settings: {"introspection": {"bytes_per_second", "iops"},
                       "pool": {...}}; NULL: none */
 };
@@ -63,6 +65,10 @@ struct worker *worker_start(const struct worker_settings *settings,
                             const struct worker_duty *const *duties, GError **error);
 /* There may be new jobs: looks at once. (Without this, once a second.) Any thread; accepts NULL. */
 void worker_wake(struct worker *w);
-/* Takes no new jobs, has running ones stop and gives them back; done within microseconds, or
- * what still runs is left to its lease. Accepts NULL. */
-void worker_stop(struct worker *w, int64_t microseconds);
+/* Takes no new jobs and has running ones stop, without waiting for that; worker_stop() has to
+ * follow. Accepts NULL. */
+void worker_leave(struct worker *w);
+/* As worker_leave(), and gives the jobs back; done within microseconds, or what still runs is left
+ * to those who find that this process has ended: then false, and the settings are still in use.
+ * Accepts NULL. */
+bool worker_stop(struct worker *w, int64_t microseconds);

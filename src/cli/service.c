@@ -1,0 +1,39 @@
+#include "cli/service.h"
+
+#include "base/error.h"
+
+static char *config, *store, *advisories;
+static int workers = -1;
+
+const GOptionEntry cli_service_options[] = {
+    { "config", 0, 0, G_OPTION_ARG_FILENAME, &config,
+      "Settings (default: $ASSAY_CONFIG, else /etc/assay/assay.yaml when it is there)", "FILE" },
+    { "store", 0, 0, G_OPTION_ARG_STRING, &store, "sqlite:PATH or postgresql://...", "URL" },
+    { "advisories", 0, 0, G_OPTION_ARG_FILENAME, &advisories,
+      "Advisory database (default: as for scan)", "FILE" },
+    { "workers", 0, 0, G_OPTION_ARG_INT, &workers, "Jobs run at once in this process (2)", "N" },
+    { 0 },
+};
+
+void cli_service_overlay(char **setting, const char *option)
+{
+    if (option != NULL) {
+        g_free(*setting);
+        *setting = g_strdup(option);
+    }
+}
+
+struct settings *cli_service_settings(GError **error)
+{
+    g_autoptr(settings) s = settings_new();
+    const char *file = config != NULL ? config : g_getenv("ASSAY_CONFIG");
+    if (file == NULL && g_file_test("/etc/assay/assay.yaml", G_FILE_TEST_EXISTS))
+        file = "/etc/assay/assay.yaml";
+    if (!settings_read(s, file, error) || !settings_environment(s, error))
+        return NULL;
+    cli_service_overlay(&s->store, store);
+    cli_service_overlay(&s->advisories, advisories);
+    if (workers >= 0)
+        s->workers.threads = (uint64_t)workers;
+    return g_steal_pointer(&s);
+}

@@ -1,0 +1,97 @@
+#include "server/work.h"
+
+#include <signal.h>
+
+#include "base/log.h"
+#include "server/jobs.h"
+#include "server/notify.h"
+
+#define STOP_MICROSECONDS (9 * (int64_t)G_USEC_PER_SEC)
+
+struct work {
+    struct worker_settings settings;
+    struct worker *worker;
+};
+
+static void fill(struct worker_settings *to, const struct settings *s)
+{
+    const int64_t second = G_USEC_PER_SEC;
+    *to = (struct worker_settings){
+        .store = g_strdup(s->store),
+        .advisories = g_strdup(s->advisories),
+        .threads = (unsigned)s->workers.threads,
+        .limits = { .per_project = (unsigned)s->workers.per_project,
+                    .per_pool = (unsigned)s->workers.per_pool,
+                    .attempts = (unsigned)s->workers.attempts,
+                    .lease = (int64_t)s->workers.lease_seconds * second,
+                    .backoff = (int64_t)s->workers.backoff_seconds * second },
+        .snapshots = { .storage = json_incref(s->storage) },
+        .rates = json_incref(s->limits),
+        .inspector_memory = s->workers.inspector_megabytes << 20,
+        .inspector_seconds = (unsigned)s->workers.inspector_seconds,
+    };
+}
+
+static void work_free(struct work *w)
+{
+    g_free((char *)w->settings.store);
+    g_free((char *)w->settings.advisories);
+    json_decref((json_t *)w->settings.snapshots.storage);
+    json_decref(w->settings.rates);
+    g_free(w);
+}
+
+struct work *work_start(const struct settings *s, GError **error)
+{
+    struct work *w = g_new0(struct work, 1);
+    fill(&w->settings, s);
+    w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);
+    if (w->worker != NULL)
+        return w;
+    work_free(w);
+    return NULL;
+}
+
+struct worker *work_worker(struct work *w)
+{
+    return w->worker;
+}
+
+void work_stop(struct work *w, int64_t microseconds)
+{
+    if (w == NULL)
+        return;
+    /* Threads that have not ended go on using the settings until the process ends. */
+    if (worker_stop(w->worker, microseconds))
+        work_free(w);
+}
+
+static void wait_for_end(const sigset_t *set)
+{
+    for (;;) {
+        int signal = sigwaitinfo(set, NULL);
+        if (signal == SIGTERM || signal == SIGINT)
+            return;
+        if (signal == SIGHUP)
+            log_line("warning", "reload: a worker reads its settings at its start only");
+    }
+}
+
+bool work_run(serve_settings make, void *user, GError **error)
+{
+    sigset_t set;
+    g_autoptr(settings) s = make(user, error);
+    if (s == NULL || !settings_valid(s, error) || !serve_make_folder(s->store, error))
+        return false;
+    serve_block_signals(&set);
+    struct work *w = work_start(s, error);
+    if (w == NULL)
+        return false;
+    log_line("info", "working, %u jobs at once", w->settings.threads);
+    notify_manager("READY=1");
+    wait_for_end(&set);
+    notify_manager("STOPPING=1");
+    log_line("info", "stopping");
+    work_stop(w, STOP_MICROSECONDS);
+    return true;
+}
