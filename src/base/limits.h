@@ -91,3 +91,4 @@
 #define LIMIT_JSON_DEPTH         32           /* of a body, and of schemas that describe it */
 #define LIMIT_REMOTE_ANSWER      (256u << 20) /* of a service, to a command */
 #define LIMIT_HTTP_ANSWER        (16u << 20)  /* of another service, in memory */
+#define LIMIT_BROKER_MESSAGE     (1u << 20)   /* bytes of a message that a broker brings */

@@ -79,8 +79,8 @@ static bool take(struct sql *db, void *user, GError **error)
     j->worker = g_strdup(t->worker);
     g_clear_pointer(&rows, sql_rows_free);
     return sql_run(db, NULL, error,
-                   "UPDATE job SET state = 'running', worker = $2, lease = $3, attempt = $4"
-                   " WHERE id = $1",
+                   "UPDATE job SET state = 'running', worker = $2, lease = $3, attempt = $4,"
+                   " announced = 0 WHERE id = $1",
                    "ssii", j->id, t->worker, now + t->limits->lease, (int64_t)j->attempt);
 }
 

@@ -175,5 +175,9 @@ const struct store_step store_steps[] = {
                    "ALTER TABLE image ADD COLUMN next_due BIGINT NOT NULL DEFAULT 0;"
                    "CREATE INDEX node_due ON node (next_due) WHERE schedule <> '';"
                    "CREATE INDEX image_due ON image (next_due) WHERE schedule <> '';" },
+    { "announcements",
+      /* When a broker was told of a waiting job; 0: not yet; negative: somebody is about to. */
+      "ALTER TABLE job ADD COLUMN announced BIGINT NOT NULL DEFAULT 0;"
+      "CREATE INDEX job_unannounced ON job (due) WHERE state = 'queued' AND announced <= 0;" },
     { NULL, NULL },
 };

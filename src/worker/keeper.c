@@ -89,6 +89,8 @@ static bool release_dead(struct keeper *k, struct sql *db, GError **error)
 static bool look_for_jobs(struct keeper *k, struct sql *db, GError **error)
 {
     bool ready;
+    if (feed_connected(k->worker->feed))
+        return true;
     if (!queue_ready(db, &ready, error))
         return false;
     if (ready)

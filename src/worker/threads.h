@@ -1,5 +1,6 @@
 /* What the threads of a worker share. Internal to the module. */
 #pragma once
+#include "queue/feed.h"
 #include "queue/upkeep.h"
 #include "worker/connection.h"
 #include "worker/worker.h"
@@ -19,10 +20,10 @@ struct worker {
     char *name; /* process_name() */
     GPtrArray *threads;
     GThread *keeper;
+    struct feed *feed;
     GMutex lock; /* of what follows */
     GCond changed;
     gint stopping;   /* atomic: read without the lock, too */
-    unsigned calls;  /* threads that are to look for a job */
     unsigned active; /* threads of `threads` that have not ended */
     bool finished;   /* none is active any more, and the keeper is to end */
     GPtrArray *running;

@@ -20,29 +20,12 @@ bool worker_pause(struct worker *w, int64_t microseconds)
 
 void worker_wake(struct worker *w)
 {
-    if (w == NULL)
-        return;
-    g_mutex_lock(&w->lock);
-    w->calls = w->settings->threads;
-    g_cond_broadcast(&w->changed);
-    g_mutex_unlock(&w->lock);
+    if (w != NULL)
+        feed_wake(w->feed);
 }
 
 /* --- taking jobs -------------------------------------------------------------------------------
  */
-
-/* Until there may be a job; false when the worker stops. */
-static bool wait_for_call(struct worker *w)
-{
-    g_mutex_lock(&w->lock);
-    while (!g_atomic_int_get(&w->stopping) && w->calls == 0)
-        g_cond_wait(&w->changed, &w->lock);
-    bool more = !g_atomic_int_get(&w->stopping);
-    if (more)
-        w->calls--;
-    g_mutex_unlock(&w->lock);
-    return more;
-}
 
 /* Runs jobs until none is to be had. */
 static bool run_some(struct worker *w, struct connection *c, GError **error)
@@ -64,7 +47,8 @@ static gpointer take_jobs(gpointer user)
 {
     struct worker *w = user;
     struct connection c = { .url = w->settings->store };
-    while (wait_for_call(w)) {
+    struct feed_ticket ticket = { 0 };
+    while (feed_wait(w->feed, &ticket)) {
         GError *failure = NULL;
         if (run_some(w, &c, &failure))
             continue;
@@ -114,6 +98,13 @@ struct worker *worker_start(const struct worker_settings *settings,
     g_autoptr(sql) db = store_open(settings->store, error);
     if (db == NULL || !worker_register_duties(&shape, db, error))
         return NULL;
+    const struct feed_options o = { .store = settings->store,
+                                    .broker = settings->broker,
+                                    .threads = settings->threads,
+                                    .limits = &settings->limits };
+    shape.feed = feed_start(&o, error);
+    if (shape.feed == NULL)
+        return NULL;
     struct worker *w = g_memdup2(&shape, sizeof shape);
     w->name = process_name();
     w->threads = g_ptr_array_new();
@@ -133,6 +124,7 @@ static void free_all(struct worker *w)
     for (guint i = 0; i < w->threads->len; i++)
         (void)g_thread_join(g_ptr_array_index(w->threads, i));
     (void)g_thread_join(w->keeper);
+    feed_free(w->feed);
     g_ptr_array_unref(w->threads);
     g_ptr_array_unref(w->running);
     g_mutex_clear(&w->lock);
@@ -145,6 +137,7 @@ void worker_leave(struct worker *w)
 {
     if (w == NULL)
         return;
+    feed_stop(w->feed);
     g_mutex_lock(&w->lock);
     g_atomic_int_set(&w->stopping, 1);
     g_cond_broadcast(&w->changed);

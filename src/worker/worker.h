@@ -63,7 +63,8 @@ struct worker;
 struct worker *worker_start(const struct worker_settings *settings,
                             const struct job_kind *const *kinds,
                             const struct worker_duty *const *duties, GError **error);
-/* There may be new jobs: looks at once. (Without this, once a second.) Any thread; accepts NULL. */
+/* There may be new jobs: looks at once. (Without this, once a second, or when the broker says so.)
+ * Any thread; accepts NULL. */
 void worker_wake(struct worker *w);
 /* Takes no new jobs and has running ones stop, without waiting for that; worker_stop() has to
  * follow. Accepts NULL. */
