@@ -92,3 +92,5 @@
 #define LIMIT_REMOTE_ANSWER      (256u << 20) /* of a service, to a command */
 #define LIMIT_HTTP_ANSWER        (16u << 20)  /* of another service, in memory */
 #define LIMIT_BROKER_MESSAGE     (1u << 20)   /* bytes of a message that a broker brings */
+#define LIMIT_KEY_FILE           4096         /* keys that secrets are sealed with */
+#define LIMIT_SECRET             8192         /* a password, a token, a key */

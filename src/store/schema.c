@@ -179,5 +179,26 @@ const struct store_step store_steps[] = {
       /* When a broker was told of a waiting job; 0: not yet; negative: somebody is about to. */
       "ALTER TABLE job ADD COLUMN announced BIGINT NOT NULL DEFAULT 0;"
       "CREATE INDEX job_unannounced ON job (due) WHERE state = 'queued' AND announced <= 0;" },
+    { "secrets", "CREATE TABLE seal_key (" /* keys of the key file, by name */
+                 " id TEXT PRIMARY KEY,"
+                 " created BIGINT NOT NULL"
+                 ");"
+                 "CREATE TABLE credential ("
+                 " id TEXT PRIMARY KEY,"
+                 " project TEXT REFERENCES project (id) ON DELETE CASCADE," /* NULL: the site's */
+                 " owner TEXT NOT NULL," /* the same, '' for the site */
+                 " name TEXT NOT NULL,"
+                 " kind TEXT NOT NULL," /* password, token, key */
+                 " description TEXT NOT NULL,"
+                 " secret TEXT NOT NULL," /* sealed */
+                 " created BIGINT NOT NULL,"
+                 " changed BIGINT NOT NULL,"
+                 " version BIGINT NOT NULL DEFAULT 1,"
+                 " UNIQUE (owner, name)"
+                 ");"
+                 /* Users that another service vouches for: "keystone:ID"; their rights are not
+                  * here. */
+                 "ALTER TABLE account ADD COLUMN external TEXT;"
+                 "CREATE UNIQUE INDEX account_external ON account (external);" },
     { NULL, NULL },
 };

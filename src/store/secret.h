@@ -1,4 +1,4 @@
-/* Passwords and tokens: how they are made, and what is kept of them. The only user of libsodium. */
+/* Passwords and tokens: how they are made, and what is kept of them. */
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
