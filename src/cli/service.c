@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 
-static char *config, *store, *advisories;
+static char *config, *store, *advisories, *broker;
 static int workers = -1;
 
 const GOptionEntry cli_service_options[] = {
@@ -11,6 +11,10 @@ const GOptionEntry cli_service_options[] = {
     { "store", 0, 0, G_OPTION_ARG_STRING, &store, "sqlite:PATH or postgresql://...", "URL" },
     { "advisories", 0, 0, G_OPTION_ARG_FILENAME, &advisories,
       "Advisory database (default: as for scan)", "FILE" },
+    { "broker", 0, 0, G_OPTION_ARG_STRING, &broker,
+      "amqp://... or amqps://...: RabbitMQ tells workers of jobs (with a password, better in "
+      "ASSAY_BROKER)",
+      "URL" },
     { "workers", 0, 0, G_OPTION_ARG_INT, &workers, "Jobs run at once in this process (2)", "N" },
     { 0 },
 };
@@ -33,6 +37,7 @@ struct settings *cli_service_settings(GError **error)
         return NULL;
     cli_service_overlay(&s->store, store);
     cli_service_overlay(&s->advisories, advisories);
+    cli_service_overlay(&s->broker, broker);
     if (workers >= 0)
         s->workers.threads = (uint64_t)workers;
     return g_steal_pointer(&s);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "base/yaml.h"
+#include "queue/broker.h"
 
 #define FILE_MAX    (1u << 20)
 #define THREADS_MAX 256
@@ -31,6 +32,7 @@ static const struct item {
     { NULL, "session_hours", "ASSAY_SESSION_HOURS", offsetof(struct settings, session_hours),
       HOURS_MAX, 1 },
     { NULL, "advisories", "ASSAY_ADVISORIES", offsetof(struct settings, advisories), 0 },
+    { NULL, "broker", "ASSAY_BROKER", offsetof(struct settings, broker), 0 },
     { "workers", "threads", "ASSAY_WORKERS_THREADS", offsetof(struct settings, workers.threads),
       THREADS_MAX },
     { "workers", "attempts", "ASSAY_WORKERS_ATTEMPTS", offsetof(struct settings, workers.attempts),
@@ -84,6 +86,7 @@ void settings_free(struct settings *s)
     g_free(s->key);
     g_free(s->admin_password_file);
     g_free(s->advisories);
+    g_free(s->broker);
     g_strfreev(s->proxies);
     json_decref(s->limits);
     json_decref(s->storage);
@@ -248,6 +251,7 @@ bool settings_environment(struct settings *s, GError **error)
 
 bool settings_valid(const struct settings *s, GError **error)
 {
-    return (s->certificate == NULL) == (s->key == NULL) ||
-           fail(error, ASSAY_ERROR_INVALID, "TLS needs both, a certificate and its key");
+    if ((s->certificate == NULL) != (s->key == NULL))
+        return fail(error, ASSAY_ERROR_INVALID, "TLS needs both, a certificate and its key");
+    return s->broker == NULL || broker_check(s->broker, error);
 }

@@ -20,6 +20,7 @@ struct settings {
         uint64_t per_project, per_pool; /* running at once; 0: no limit */
         uint64_t inspector_megabytes, inspector_seconds;
     } workers;
+    char *broker; /* URL; NULL: none */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
 };
 typedef struct settings settings;

@@ -19,6 +19,7 @@ static void fill(struct worker_settings *to, const struct settings *s)
     *to = (struct worker_settings){
         .store = g_strdup(s->store),
         .advisories = g_strdup(s->advisories),
+        .broker = g_strdup(s->broker),
         .threads = (unsigned)s->workers.threads,
         .limits = { .per_project = (unsigned)s->workers.per_project,
                     .per_pool = (unsigned)s->workers.per_pool,
@@ -36,6 +37,7 @@ static void work_free(struct work *w)
 {
     g_free((char *)w->settings.store);
     g_free((char *)w->settings.advisories);
+    g_free((char *)w->settings.broker);
     json_decref((json_t *)w->settings.snapshots.storage);
     json_decref(w->settings.rates);
     g_free(w);
