@@ -3,7 +3,9 @@
 #include <curl/curl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "config.h"
@@ -15,7 +17,7 @@
 struct exchange {
     struct http_answer *answer;
     size_t max;
-    bool too_long;
+    bool drop, too_long, refused;
 };
 
 void http_answer_done(struct http_answer *a)
@@ -45,12 +47,26 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct exchange *x = user;
     size_t len = size * count;
+    if (x->drop)
+        return len;
     if (len > x->max - x->answer->body->len) {
         x->too_long = true;
         return 0;
     }
     g_string_append_len(x->answer->body, bytes, (gssize)len);
     return len;
+}
+
+/* The address that is really connected to: a name can mean another one each time it is asked for.
+ */
+static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct exchange *x = user;
+    if (!address_is_public(&a->addr, a->addrlen)) {
+        x->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 /* What may be told of a URL: neither user and password nor the query. g_free() */
@@ -87,6 +103,11 @@ static void prepare(CURL *c, const struct http_call *call, struct curl_slist *he
         (void)curl_easy_setopt(c, CURLOPT_USERNAME, call->user);
         (void)curl_easy_setopt(c, CURLOPT_PASSWORD, call->password != NULL ? call->password : "");
     }
+    if (call->public_only) {
+        (void)curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+        (void)curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        (void)curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, x);
+    }
     if (call->ca_file != NULL)
         (void)curl_easy_setopt(c, CURLOPT_CAINFO, call->ca_file);
     (void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -97,11 +118,13 @@ static void prepare(CURL *c, const struct http_call *call, struct curl_slist *he
 
 bool http_client_call(const struct http_call *call, struct http_answer *answer, GError **error)
 {
-    g_autofree char *url = shown(call->url);
+    g_autofree char *url = call->name != NULL ? g_strdup(call->name) : shown(call->url);
     struct http_answer a = { .headers =
                                  g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
                              .body = g_string_new(NULL) };
-    struct exchange x = { .answer = &a, .max = call->max > 0 ? call->max : LIMIT_HTTP_ANSWER };
+    struct exchange x = { .answer = &a,
+                          .max = call->max > 0 ? call->max : LIMIT_HTTP_ANSWER,
+                          .drop = call->drop_body };
     CURL *c = curl_easy_init();
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     for (const char *const *h = call->headers; h != NULL && *h != NULL; h++)
@@ -124,6 +147,8 @@ bool http_client_call(const struct http_call *call, struct http_answer *answer, 
     http_answer_done(&a);
     if (x.too_long)
         return fail_limit(error, "%s: the answer has more than %zu bytes", url, x.max);
+    if (x.refused)
+        return fail(error, ASSAY_ERROR_DENIED, "%s: not a public address", url);
     return fail(error, ASSAY_ERROR_IO, "%s: %s", url, curl_easy_strerror(code));
 }
 

@@ -1,6 +1,6 @@
 /* One HTTP call to another service, whole answer in memory. Any thread; nothing is kept between
- * calls. Redirections are not followed: who is asked has been named by an administrator, and
- * credentials go nowhere else.
+ * calls. Redirections are not followed: who is asked has been named, and credentials go nowhere
+ * else. What a user has named, not an administrator, is asked with public_only.
  *
  *     const struct http_call call = { .method = "GET", .url = url, .headers = headers };
  *     struct http_answer answer;
@@ -23,6 +23,9 @@ struct http_call {
     const char *ca_file;         /* certificates that vouch for the service; NULL: the system's */
     unsigned seconds;            /* for all of it; 0: 30 */
     size_t max;                  /* of the answer, bytes; 0: LIMIT_HTTP_ANSWER */
+    const char *name; /* what messages call it, when the URL is a secret; NULL: the URL */
+    bool public_only; /* connect to public addresses only, and not by way of a proxy */
+    bool drop_body;   /* the body of the answer is of no interest, whatever its length */
 };
 
 struct http_answer {

@@ -115,6 +115,39 @@ static void test_addresses_hold_no_credentials(struct peer *p, const void *unuse
         g_assert_false(http_url_valid("url", bad[i], NULL));
 }
 
+static void test_only_public_addresses(struct peer *p, const void *unused)
+{
+    /* By number, by name, and as an IPv4 address in disguise. */
+    static const char *const hosts[] = { "127.0.0.1",  "localhost", "[::1]", "[::ffff:127.0.0.1]",
+                                         "2130706433", "0x7f.1",    "0" };
+    const char *port = strrchr(p->url, ':');
+    for (size_t i = 0; i < G_N_ELEMENTS(hosts); i++) {
+        g_autoptr(GError) error = NULL;
+        struct http_answer a = { 0 };
+        g_autofree char *url = g_strdup_printf("http://%s%s/a", hosts[i], port);
+        const struct http_call call = {
+            .method = "GET", .url = url, .public_only = true, .name = "the hook"
+        };
+        g_assert_false(http_client_call(&call, &a, &error));
+        g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_DENIED);
+        g_assert_cmpstr(error->message, ==, "the hook: not a public address");
+    }
+}
+
+static void test_a_body_of_no_interest(struct peer *p, const void *unused)
+{
+    struct http_call call = { .method = "GET", .max = 10, .drop_body = true };
+    check(p, &call, "/moved", 302, "");
+    g_autoptr(GError) error = NULL;
+    struct http_answer a = { 0 };
+    g_autofree char *url = g_strconcat(p->url, "/long", NULL);
+    call.url = url;
+    g_assert_true(http_client_call(&call, &a, &error));
+    g_assert_cmpuint(a.status, ==, 200);
+    g_assert_cmpuint(a.body->len, ==, 0);
+    http_answer_done(&a);
+}
+
 #define ADD(title, function)                                                                       \
     g_test_add("/base/http-client/" title, struct peer, NULL, setup, function, teardown)
 
@@ -125,5 +158,7 @@ int main(int argc, char **argv)
     ADD("redirections are not followed", test_redirections_are_not_followed);
     ADD("failures tell no secret", test_failures_tell_no_secret);
     ADD("addresses hold no credentials", test_addresses_hold_no_credentials);
+    ADD("only public addresses, however they are written", test_only_public_addresses);
+    ADD("a body of no interest may be long", test_a_body_of_no_interest);
     return g_test_run();
 }
