@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "snapshot/drivers.h"
 
 const struct snapshot_driver *const snapshot_drivers[] = {
+    &snapshot_file_driver,
     NULL,
 };
 
@@ -56,6 +58,17 @@ bool snapshot_drop(const char *handle, const struct snapshot_options *options, G
 {
     const struct snapshot_driver *d = driver_of_handle(handle, error);
     return d != NULL && d->drop(handle, options, error);
+}
+
+bool snapshot_verify(struct snapshot_view *v, GError **error)
+{
+    return v->drv->verify == NULL || v->drv->verify(v, error);
+}
+
+bool snapshot_wanted(const struct snapshot_options *options, GError **error)
+{
+    return options->wanted == NULL || options->wanted(options->user) ||
+           fail(error, ASSAY_ERROR_IO, "snapshot: stopped");
 }
 
 void snapshot_view_free(struct snapshot_view *v)

@@ -8,7 +8,8 @@
  *     g_autofree char *handle = snapshot_plan(location, id, &options, &error);
  *     ... keep the handle ...
  *     struct snapshot_view *view = snapshot_make(handle, &options, &error);
- *     struct block *disk = snapshot_view_disk(view, 0) ...
+ *     ... read view->disks[i].bytes ...
+ *     if (!snapshot_verify(view, &error)) ... what was read may be torn
  *     snapshot_view_free(view);
  *     snapshot_drop(handle, &options, &error); */
 #pragma once
@@ -31,6 +32,8 @@ struct snapshot_options {
     const char *quiesce;   /* has the node's filesystems stilled while the snapshot is made: "agent",
                               or a command's name in the settings; NULL: not */
     const char *secret;    /* the credential that the node names, decrypted; NULL: none */
+    bool (*wanted)(void *user); /* whether to go on, asked while something takes long; NULL: yes */
+    void *user;
 };
 
 struct snapshot_disk {
@@ -80,6 +83,9 @@ struct snapshot_driver {
                       const struct block_range *ranges, size_t count,
                       const struct snapshot_options *options, bool *unchanged, GError **error);
     void (*close)(struct snapshot_view *v); /* frees what the view owns, not the snapshot */
+    /* After the reading: whether the view has held until now. False with the reason: the storage
+     * lost it, or the original, read as it is, was taken into use. NULL: it always holds. */
+    bool (*verify)(struct snapshot_view *v, GError **error);
 };
 /* NULL-terminated. */
 extern const struct snapshot_driver *const snapshot_drivers[];
@@ -92,3 +98,7 @@ char *snapshot_plan(const char *location, const char *id, const struct snapshot_
 struct snapshot_view *snapshot_make(const char *handle, const struct snapshot_options *options,
                                     GError **error);
 bool snapshot_drop(const char *handle, const struct snapshot_options *options, GError **error);
+bool snapshot_verify(struct snapshot_view *v, GError **error);
+
+/* For drivers: false with an error when the caller does not want them to go on. */
+bool snapshot_wanted(const struct snapshot_options *options, GError **error);

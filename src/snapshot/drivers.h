@@ -1,0 +1,5 @@
+/* The drivers of snapshots, for their table. */
+#pragma once
+#include "snapshot/snapshot.h"
+
+extern const struct snapshot_driver snapshot_file_driver;
