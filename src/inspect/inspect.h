@@ -37,6 +37,11 @@ struct inspect_options {
     uint64_t memory;  /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
     unsigned timeout; /* seconds of wall time; 0: none */
     void (*progress)(const struct inspect_progress *p, void *user); /* NULL: none */
+    /* Whether to go on, asked several times a second; false ends the inspector. NULL: yes. */
+    bool (*wanted)(void *user);
+    /* Whether a file that an image names may be opened, beside what references says: its path without
+     * symbolic links. NULL: yes. */
+    bool (*may_open)(const char *path, void *user);
     void *user;
 };
 #define INSPECT_DEFAULT_MEMORY (1024ull << 20)
@@ -67,6 +72,8 @@ void inspect_target_free(struct inspect_target *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
 /* For messages: the names joined. */
 const char *inspect_target_name(const struct inspect_target *t);
+/* How many further files its images named and were given: what was read is not in its disks alone. */
+unsigned inspect_target_references(const struct inspect_target *t);
 
 /* The frame of the target; NULL only when no inspector could be started, or with
  * ASSAY_ERROR_INVALID when the options make no sense for the target. A target is used once. */

@@ -19,6 +19,7 @@
 
 #define PIPE_BYTES    (1 << 20)
 #define STDERR_KEPT   16384 /* of what an inspector says on standard error */
+#define ASKING_MILLIS 200   /* between two times that it is asked whether to go on */
 #define ENDING_MILLIS 2000  /* for an inspector to end once it has closed its output */
 
 struct launch {
@@ -220,13 +221,15 @@ static void read_errors(struct launch *l, bool *open)
         g_string_append_len(l->said, buf, n);
 }
 
-/* Milliseconds for poll() until the deadline; 0: it is past. */
+/* Milliseconds for poll() until there is something to do here; 0: the deadline is past. */
 static int time_left(const struct launch *l)
 {
+    int ask = l->options->wanted != NULL ? ASKING_MILLIS : -1;
     if (l->deadline == 0)
-        return -1;
+        return ask;
     gint64 left = (l->deadline - g_get_monotonic_time()) / 1000;
-    return left <= 0 ? 0 : (int)MIN(left + 1, G_MAXINT);
+    int until = left <= 0 ? 0 : (int)MIN(left + 1, G_MAXINT);
+    return ask >= 0 ? MIN(until, ask) : until;
 }
 
 static bool serve(struct launch *l, GError **error)
@@ -240,9 +243,11 @@ static bool serve(struct launch *l, GError **error)
         int ready = wait == 0 ? 0 : poll(p, G_N_ELEMENTS(p), wait);
         if (ready < 0 && errno != EINTR)
             return fail_errno(error, errno, "waiting for the inspector");
-        if (ready == 0)
+        if (l->options->wanted != NULL && !l->options->wanted(l->options->user))
+            return fail(error, ASSAY_ERROR_IO, "the inspection is not wanted any more");
+        if (wait == 0)
             return fail_limit(error, "not done after %u seconds (--timeout)", l->options->timeout);
-        if (ready < 0)
+        if (ready <= 0)
             continue;
         if (p[2].revents != 0) {
             read_errors(l, &open);
@@ -319,7 +324,7 @@ bool inspector_run(struct inspect_target *t, const struct request *request,
                         .func = func,
                         .user = user };
     bool ok = false;
-    references_init(&l.references, t, options->references);
+    references_init(&l.references, t, options);
     if (options->timeout > 0)
         l.deadline = g_get_monotonic_time() + (gint64)options->timeout * G_USEC_PER_SEC;
     *started = start(&l, error);
@@ -334,6 +339,7 @@ bool inspector_run(struct inspect_target *t, const struct request *request,
         }
     }
     *bytes_read = l.bytes_read;
+    t->references = l.references.files->len - l.references.named;
     g_clear_error(&l.task_error);
     launch_done(&l);
     return ok;

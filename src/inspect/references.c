@@ -45,17 +45,24 @@ static void file_free(void *p)
 }
 
 /* Where the file behind a descriptor really lies; NULL if the kernel does not tell. */
-static char *folder_of(int fd)
+static char *path_of(int fd)
 {
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
     g_autofree char *path = g_file_read_link(link, NULL);
-    return path != NULL && path[0] == '/' ? g_path_get_dirname(path) : NULL;
+    return path != NULL && path[0] == '/' ? g_steal_pointer(&path) : NULL;
+}
+
+static char *folder_of(int fd)
+{
+    g_autofree char *path = path_of(fd);
+    return path != NULL ? g_path_get_dirname(path) : NULL;
 }
 
 void references_init(struct references *r, const struct inspect_target *t,
-                     enum inspect_references policy)
+                     const struct inspect_options *options)
 {
-    r->policy = policy;
+    r->options = options;
+    r->named = t->disks->len;
     r->files = g_ptr_array_new_with_free_func(file_free);
     for (unsigned i = 0; i < t->disks->len; i++) {
         const struct target_disk *d = g_ptr_array_index(t->disks, i);
@@ -144,6 +151,14 @@ static bool check_file(const struct references *r, unsigned from, const char *re
     return true;
 }
 
+static bool check_path(const struct references *r, const char *reference, int fd, GError **error)
+{
+    g_autofree char *path = path_of(fd);
+    return r->options->may_open == NULL ||
+           (path != NULL && r->options->may_open(path, r->options->user)) ||
+           fail(error, ASSAY_ERROR_DENIED, "'%s' may not be opened", reference);
+}
+
 int references_open(struct references *r, unsigned from, const char *reference, unsigned *token,
                     const char **name, GError **error)
 {
@@ -152,8 +167,9 @@ int references_open(struct references *r, unsigned from, const char *reference, 
         return -1;
     }
     const struct reference_file *f = g_ptr_array_index(r->files, from);
+    enum inspect_references policy = r->options->references;
     struct stat st;
-    if (r->policy == INSPECT_REFERENCES_NONE || f->folder == NULL) {
+    if (policy == INSPECT_REFERENCES_NONE || f->folder == NULL) {
         (void)fail(error, ASSAY_ERROR_DENIED, "'%s' may not be opened%s", reference,
                    f->folder == NULL ? ": the image is not a file here"
                                      : " (--allow-backing none)");
@@ -161,10 +177,10 @@ int references_open(struct references *r, unsigned from, const char *reference, 
     }
     g_autofree char *path =
         reference[0] == '/' ? g_strdup(reference) : g_build_filename(f->folder, reference, NULL);
-    autoclose int fd = r->policy == INSPECT_REFERENCES_ANY
-                           ? target_open_file(path, error)
-                           : open_in_tree(f, reference, path, error);
-    if (fd < 0 || !check_file(r, from, reference, fd, &st, error))
+    autoclose int fd = policy == INSPECT_REFERENCES_ANY ? target_open_file(path, error)
+                                                        : open_in_tree(f, reference, path, error);
+    if (fd < 0 || !check_file(r, from, reference, fd, &st, error) ||
+        !check_path(r, reference, fd, error))
         return -1;
     struct reference_file *new = g_new0(struct reference_file, 1);
     new->name = g_strdup(path);

@@ -4,12 +4,14 @@
 
 /* The files opened for one inspector. A token is the index of one; the disks come first. */
 struct references {
-    enum inspect_references policy;
+    const struct inspect_options *options;
     GPtrArray *files; /* struct reference_file *, owned */
+    unsigned named;   /* by the user: the first of files */
 };
 
+/* options must live as long as r. */
 void references_init(struct references *r, const struct inspect_target *t,
-                     enum inspect_references policy);
+                     const struct inspect_options *options);
 void references_done(struct references *r);
 
 /* Opens what the file of that token names; the descriptor is the caller's. *token and *name (valid

@@ -34,6 +34,11 @@ void inspect_target_free(struct inspect_target *t)
     g_free(t);
 }
 
+unsigned inspect_target_references(const struct inspect_target *t)
+{
+    return t->references;
+}
+
 const char *inspect_target_name(const struct inspect_target *t)
 {
     return t->name;

@@ -21,6 +21,7 @@ struct target_disk {
 struct inspect_target {
     GPtrArray *disks; /* struct target_disk *, owned */
     char *name;
+    unsigned references; /* files that its images were given */
 };
 
 /* Opens a disk image or block device for reading; anything else is refused by kind.

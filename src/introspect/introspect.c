@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json_writer.h"
+#include "introspect/course.h"
 #include "introspect/tell.h"
 
 /* What its reading loads, for limits: the storage of its first disk. "" when that cannot be told;
@@ -66,3 +67,7 @@ bool introspect_cancel(struct sql *db, const struct introspection *i, GError **e
     now->finished = store_now();
     return introspection_save(db, now, error) && introspect_tell(db, now, "cancelled", error);
 }
+
+const struct job_kind introspect_job = { .name = introspect_job_name,
+                                         .run = introspect_run,
+                                         .abandon = introspect_abandon };

@@ -8,6 +8,8 @@
 #include "worker/worker.h"
 
 extern const struct job_kind introspect_job;
+/* Drops what could not be dropped when an introspection ended. */
+extern const struct worker_duty introspect_sweep;
 /* Asks for introspections of what is due by its schedule. */
 extern const struct worker_duty introspect_schedules;
 

@@ -159,6 +159,22 @@ bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits
                    now + wait, again ? (int64_t)0 : now, reason);
 }
 
+bool queue_holds(struct sql *db, const struct job *j, bool *holds, GError **error)
+{
+    GError *failure = NULL;
+    g_autoptr(sql_rows) rows =
+        sql_query(db, error,
+                  "SELECT 1 FROM job WHERE id = $1 AND worker = $2 AND attempt = $3"
+                  " AND state = 'running'",
+                  "ssi", j->id, j->worker, (int64_t)j->attempt);
+    if (rows == NULL)
+        return false;
+    *holds = sql_rows_next(rows, &failure);
+    if (failure != NULL)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}
+
 bool queue_return(struct sql *db, const struct job *j, GError **error)
 {
     return sql_run(db, NULL, error,

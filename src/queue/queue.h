@@ -49,6 +49,9 @@ bool queue_done(struct sql *db, const struct job *j, const char *result, sql_bod
  */
 bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits *limits,
                   const char *reason, bool repeat, GError **error);
+/* Whether this worker still holds the job, cancelled or not; in the transaction of what must not be
+ * done otherwise. */
+bool queue_holds(struct sql *db, const struct job *j, bool *holds, GError **error);
 /* Gives a job back unharmed: the worker is stopping. Does not count as a run. */
 bool queue_return(struct sql *db, const struct job *j, GError **error);
 /* A waiting job ends at once; a running one when its worker hears of it. False with

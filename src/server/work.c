@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "introspect/rates.h"
 #include "server/jobs.h"
 #include "server/notify.h"
 
@@ -27,7 +28,6 @@ static void fill(struct worker_settings *to, const struct settings *s)
                     .lease = (int64_t)s->workers.lease_seconds * second,
                     .backoff = (int64_t)s->workers.backoff_seconds * second },
         .snapshots = { .storage = json_incref(s->storage) },
-        .rates = json_incref(s->limits),
         .inspector_memory = s->workers.inspector_megabytes << 20,
         .inspector_seconds = (unsigned)s->workers.inspector_seconds,
     };
@@ -39,7 +39,7 @@ static void work_free(struct work *w)
     g_free((char *)w->settings.advisories);
     g_free((char *)w->settings.broker);
     json_decref((json_t *)w->settings.snapshots.storage);
-    json_decref(w->settings.rates);
+    rates_free(w->settings.rates);
     g_free(w);
 }
 
@@ -47,7 +47,9 @@ struct work *work_start(const struct settings *s, GError **error)
 {
     struct work *w = g_new0(struct work, 1);
     fill(&w->settings, s);
-    w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);
+    w->settings.rates = rates_new(s->limits, error);
+    if (w->settings.rates != NULL)
+        w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);
     if (w->worker != NULL)
         return w;
     work_free(w);

@@ -14,6 +14,11 @@ static G_DEFINE_QUARK(assay - worker - error - quark, worker_error)
     return false;
 }
 
+bool worker_is_stopped(const GError *error)
+{
+    return g_error_matches(error, WORKER_ERROR, WORKER_ERROR_STOPPED);
+}
+
 static void clear(void *running)
 {
     struct running *r = running;
@@ -74,7 +79,7 @@ static bool may_get_better(const GError *e)
 static bool settle(struct worker *w, struct sql *db, const struct job *j, const GError *failure,
                    GError **error)
 {
-    if (g_error_matches(failure, WORKER_ERROR, WORKER_ERROR_STOPPED))
+    if (worker_is_stopped(failure))
         return queue_return(db, j, error);
     return queue_failed(db, j, &w->settings->limits, failure->message, may_get_better(failure),
                         error);

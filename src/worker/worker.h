@@ -7,6 +7,7 @@
 #include "queue/queue.h"
 #include "snapshot/snapshot.h"
 
+struct rates;
 struct worker_settings {
     const char *store;      /* URL */
     const char *advisories; /* path of the database; NULL: the usual one */
@@ -16,8 +17,7 @@ struct worker_settings {
     struct snapshot_settings snapshots;
     uint64_t inspector_memory; /* bytes; 0: as inspect.h has it */
     unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */
-    json_t *rates; /* "limits" of the settings: {"introspection": {"bytes_per_second", "iops"},
-                      "pool": {...}}; NULL: none */
+    struct rates *rates; /* introspect/rates.h: shared by all jobs of this process */
 };
 
 /* One run of a job. */
@@ -50,6 +50,7 @@ struct job_kind {
 /* The error of a run() that ended because it was not wanted any more: the job is given back
  * unharmed. Returns false. */
 bool worker_stopped(GError **error);
+bool worker_is_stopped(const GError *error);
 /* What is done now and then by one of all processes at a time: schedules, sweeps, deliveries. */
 struct worker_duty {
     const char *name;

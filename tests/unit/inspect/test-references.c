@@ -12,6 +12,7 @@ struct folders {
     char *top, *outside, *parent;
     struct inspect_target *target;
     struct references references;
+    struct inspect_options options;
 };
 
 static void write_file(const char *folder, const char *name)
@@ -36,7 +37,8 @@ static void setup(struct folders *f, const void *policy)
     GError *error = NULL;
     f->target = inspect_target_open(&disk, 1, &options, &error);
     g_assert_no_error(error);
-    references_init(&f->references, f->target, GPOINTER_TO_INT(policy));
+    f->options = (struct inspect_options){ .references = GPOINTER_TO_INT(policy) };
+    references_init(&f->references, f->target, &f->options);
 }
 
 static void teardown(struct folders *f, const void *policy)

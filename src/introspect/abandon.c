@@ -1,0 +1,84 @@
+/* Introspections that will not be run again, and what runs could not drop. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "introspect/course.h"
+#include "introspect/tell.h"
+
+#define SWEEP_SECONDS 60
+#define SWEEP_AT_ONCE 50
+
+/* How its storage is reached; the thing itself may be gone. */
+static struct snapshot_options options_of(const struct worker_settings *s)
+{
+    return (struct snapshot_options){ .settings = &s->snapshots };
+}
+
+static bool drop_left(const struct worker_settings *settings, struct sql *db,
+                      struct introspection *i, GError **error)
+{
+    const struct snapshot_options options = options_of(settings);
+    bool changed;
+    if (g_str_equal(i->handles, "[]"))
+        return true;
+    bool dropped = course_drop(i, &options, &changed, error);
+    return (!changed || introspection_save(db, i, dropped ? error : NULL)) && dropped;
+}
+
+struct giving_up {
+    const char *id, *reason; /* reason NULL: cancelled */
+    struct introspection *row;
+};
+
+/* Says so in the row, once. */
+static bool give_up(struct sql *db, void *user, GError **error)
+{
+    struct giving_up *g = user;
+    g_autoptr(GError) failure = NULL;
+    g_clear_pointer(&g->row, introspection_free); /* of an attempt before this one */
+    struct introspection *i = g->row = introspection_find(db, &caller_service, g->id, &failure);
+    if (i == NULL && g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
+        return true; /* gone, with its project */
+    if (i == NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (i->state != INTROSPECTION_QUEUED && i->state != INTROSPECTION_RUNNING)
+        return true;
+    i->state = g->reason != NULL ? INTROSPECTION_FAILED : INTROSPECTION_CANCELLED;
+    i->finished = store_now();
+    g_free(i->reason);
+    i->reason = g_strdup(g->reason);
+    return introspection_save(db, i, error) &&
+           introspect_tell(db, i, g->reason != NULL ? "failed" : "cancelled", error);
+}
+
+bool introspect_abandon(struct job_run *run, const char *reason, GError **error)
+{
+    json_t *payload = json_loads(run->job->payload, 0, NULL);
+    struct giving_up g = { .id = json_string_value(json_object_get(payload, "introspection")),
+                           .reason = reason };
+    bool ok = g.id == NULL || sql_transaction(run->db, give_up, &g, error);
+    if (ok && g.row != NULL)
+        ok = drop_left(run->settings, run->db, g.row, error);
+    introspection_free(g.row);
+    json_decref(payload);
+    return ok;
+}
+
+static bool sweep(const struct worker_settings *settings, struct sql *db, GError **error)
+{
+    g_autoptr(GPtrArray) left = introspection_left(db, SWEEP_AT_ONCE, error);
+    for (guint n = 0; left != NULL && n < left->len; n++) {
+        struct introspection *i = g_ptr_array_index(left, n);
+        g_autoptr(GError) failure = NULL;
+        if (!drop_left(settings, db, i, &failure))
+            log_line("warning", "introspection %s: drop: %s", i->id, failure->message);
+    }
+    return left != NULL;
+}
+
+const struct worker_duty introspect_sweep = { .name = "introspect.sweep",
+                                              .seconds = SWEEP_SECONDS,
+                                              .run = sweep };

@@ -1,0 +1,204 @@
+#include "introspect/course.h"
+
+#include "base/error.h"
+#include "introspect/tell.h"
+
+/* --- what is examined, and how -----------------------------------------------------------------
+ */
+
+GPtrArray *course_places(const struct thing *t, GError **error)
+{
+    g_autoptr(GPtrArray) places = g_ptr_array_new_with_free_func(g_free);
+    json_t *where = json_loads(t->where, JSON_DECODE_ANY, NULL), *one;
+    size_t i;
+    if (json_is_string(where))
+        g_ptr_array_add(places, g_strdup(json_string_value(where)));
+    json_array_foreach(where, i, one) {
+        if (json_is_string(one))
+            g_ptr_array_add(places, g_strdup(json_string_value(one)));
+    }
+    json_decref(where);
+    if (places->len > 0)
+        return g_steal_pointer(&places);
+    (void)fail(error, ASSAY_ERROR_INVALID, "it has no disk");
+    return NULL;
+}
+
+static bool read_identifier(const struct job *j, char **id, GError **error)
+{
+    json_t *payload = json_loads(j->payload, 0, NULL);
+    *id = g_strdup(json_string_value(json_object_get(payload, "introspection")));
+    json_decref(payload);
+    return *id != NULL || fail(error, ASSAY_ERROR_INVALID, "job %s: names no introspection", j->id);
+}
+
+/* Rights may have changed since it was asked for. */
+static bool check_places(const struct course *c, GError **error)
+{
+    static const char *const kinds[] = { "file", "rbd", NULL };
+    if (c->row->kind == THING_IMAGE && !g_strv_contains(kinds, c->thing->kind))
+        return fail_unsupported(error, "images of kind '%s' are not examined", c->thing->kind);
+    for (guint i = 0; i < c->places->len; i++) {
+        if (!project_may_examine(c->project, g_ptr_array_index(c->places, i), error))
+            return false;
+    }
+    return true;
+}
+
+static const char *option_text(const struct course *c, const char *name)
+{
+    return json_string_value(json_object_get(c->options, name));
+}
+
+static void set_snapshot_options(struct course *c)
+{
+    c->snapshot = (struct snapshot_options){
+        .settings = &c->run->settings->snapshots,
+        .format = option_text(c, "format"),
+        .deep = c->row->deep,
+        .crash_consistent = json_is_true(json_object_get(c->options, "crash_consistent")),
+        .quiesce = option_text(c, "quiesce"),
+    };
+}
+
+static bool load(struct course *c, GError **error)
+{
+    struct sql *db = c->run->db;
+    g_autofree char *id = NULL;
+    if (!read_identifier(c->run->job, &id, error))
+        return false;
+    c->row = introspection_find(db, &caller_service, id, error);
+    if (c->row == NULL)
+        return false;
+    c->project = project_find(db, &caller_service, c->row->project, error);
+    if (c->project == NULL)
+        return false;
+    c->thing = thing_find(db, c->row->kind, &caller_service, c->row->project, c->row->thing, error);
+    if (c->thing == NULL)
+        return false;
+    c->options = json_loads(c->thing->options, 0, NULL);
+    c->places = course_places(c->thing, error);
+    set_snapshot_options(c);
+    return c->places != NULL;
+}
+
+struct course *course_new(struct job_run *run, GError **error)
+{
+    struct course *c = g_new0(struct course, 1);
+    c->run = run;
+    if (load(c, error) && check_places(c, error))
+        return c;
+    if (c->row != NULL)
+        g_prefix_error(error, "%s '%s': ", thing_kind_name(c->row->kind), c->row->thing_name);
+    course_free(c);
+    return NULL;
+}
+
+void course_free(struct course *c)
+{
+    if (c == NULL)
+        return;
+    introspection_free(c->row);
+    project_free(c->project);
+    thing_free(c->thing);
+    json_decref(c->options);
+    if (c->places != NULL)
+        g_ptr_array_unref(c->places);
+    g_free(c);
+}
+
+/* --- steps -------------------------------------------------------------------------------------
+ */
+
+struct save {
+    const struct course *course;
+    const char *event;
+    bool held;
+};
+
+static bool save(struct sql *db, void *user, GError **error)
+{
+    struct save *s = user;
+    const struct course *c = s->course;
+    if (!queue_holds(db, c->run->job, &s->held, error))
+        return false;
+    return !s->held || (introspection_save(db, c->row, error) &&
+                        (s->event == NULL || introspect_tell(db, c->row, s->event, error)));
+}
+
+bool course_save(struct course *c, const char *event, GError **error)
+{
+    struct save s = { .course = c, .event = event };
+    return sql_transaction(c->run->db, save, &s, error) && (s.held || worker_stopped(error));
+}
+
+void course_end_step(struct course *c)
+{
+    int64_t now = g_get_monotonic_time();
+    if (c->step_begun == 0)
+        return;
+    json_t *steps = json_loads(c->row->steps, 0, NULL);
+    json_t *step = json_pack("{s:s,s:I}", "step", c->row->step, "microseconds",
+                             (json_int_t)(now - c->step_begun));
+    (void)json_array_append_new(steps, step);
+    char *text = json_dumps(steps, JSON_COMPACT);
+    g_free(c->row->steps);
+    c->row->steps = g_strdup(text != NULL ? text : "[]");
+    free(text);
+    json_decref(steps);
+    c->step_begun = 0;
+}
+
+bool course_step(struct course *c, const char *step, GError **error)
+{
+    if (!c->run->wanted(c->run))
+        return worker_stopped(error);
+    course_end_step(c);
+    g_free(c->row->step);
+    c->row->step = g_strdup(step);
+    c->step_begun = g_get_monotonic_time();
+    return course_save(c, "step", error);
+}
+
+/* --- handles -----------------------------------------------------------------------------------
+ */
+
+static void set_handles(struct introspection *row, const json_t *array)
+{
+    char *text = json_dumps(array, JSON_COMPACT);
+    g_free(row->handles);
+    row->handles = g_strdup(text);
+    free(text);
+}
+
+void course_set_handles(struct course *c, const GPtrArray *handles)
+{
+    json_t *array = json_array();
+    for (guint i = 0; handles != NULL && i < handles->len; i++)
+        (void)json_array_append_new(array, json_loads(g_ptr_array_index(handles, i), 0, NULL));
+    set_handles(c->row, array);
+    json_decref(array);
+}
+
+bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,
+                 GError **error)
+{
+    json_t *handles = json_loads(row->handles, 0, NULL), *left = json_array(), *one;
+    bool ok = true;
+    size_t i;
+    *changed = false;
+    json_array_foreach(handles, i, one) {
+        char *handle = json_dumps(one, JSON_COMPACT);
+        if (snapshot_drop(handle, options, ok ? error : NULL)) {
+            *changed = true;
+        } else {
+            ok = false;
+            (void)json_array_append(left, one);
+        }
+        free(handle);
+    }
+    set_handles(row, left);
+    json_decref(left);
+    json_decref(handles);
+    return ok;
+}

@@ -1,0 +1,48 @@
+/* The course of one introspection while its job is being run: what is examined and how, and the
+ * row in the store, which is told of each step before it is begun. Internal to the module. */
+#pragma once
+#include <jansson.h>
+
+#include "introspect/introspect.h"
+#include "snapshot/snapshot.h"
+#include "store/projects.h"
+
+struct course {
+    struct job_run *run;
+    struct introspection *row; /* as it is in the store */
+    struct project *project;
+    struct thing *thing;
+    json_t *options;   /* of the thing: an object */
+    GPtrArray *places; /* char *: locations of its disks */
+    struct snapshot_options snapshot;
+    int64_t step_begun; /* monotonic microseconds; 0: none */
+};
+typedef struct course course;
+
+/* Reads what the job is about; checks that the project may examine it, and that its disks can be.
+ */
+struct course *course_new(struct job_run *run, GError **error);
+void course_free(struct course *c);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(course, course_free)
+
+/* The next step: the one before has ended. Saved, with an event. False with worker_stopped() when
+ * it is not wanted any more. */
+bool course_step(struct course *c, const char *step, GError **error);
+/* The last step has ended: it goes into the row's list. */
+void course_end_step(struct course *c);
+/* Saves the row if this run still holds its job, else worker_stopped(). event: "started"...; NULL:
+ * none. */
+bool course_save(struct course *c, const char *event, GError **error);
+
+/* Handles are a JSON array of objects in the row. handles NULL: none. */
+void course_set_handles(struct course *c, const GPtrArray *handles);
+/* Drops the snapshots of all handles of a row; those that could not be dropped stay in it. *changed
+ * says whether any was, so that the row has to be saved. The first failure is the error. */
+bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,
+                 GError **error);
+/* The locations of a thing's disks, owned strings. */
+GPtrArray *course_places(const struct thing *t, GError **error);
+
+/* The job's kind: one run, and giving it up. */
+enum job_outcome introspect_run(struct job_run *run, GError **error);
+bool introspect_abandon(struct job_run *run, const char *reason, GError **error);

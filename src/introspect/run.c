@@ -1,0 +1,333 @@
+/* One run of an introspection's job, step by step.
+ *
+ * Whatever way it ends, it drops what it made. When it is killed, the next run, or the one that
+ * gives the job up, finds the handles in the row and drops what they name. */
+#include "base/error.h"
+#include "base/json_writer.h"
+#include "base/log.h"
+#include "frame/formats.h"
+#include "inspect/inspect.h"
+#include "introspect/rates.h"
+#include "introspect/tell.h"
+#include "introspect/unchanged.h"
+
+/* What is made on the way. */
+struct outcome {
+    struct frame *frame;
+    struct kept_frame_body *body;
+    struct kept_frame *reused; /* instead of both */
+    char *identities, *reads;
+};
+
+static void outcome_done(struct outcome *o)
+{
+    frame_free(o->frame);
+    kept_frame_body_free(o->body);
+    kept_frame_free(o->reused);
+    g_free(o->identities);
+    g_free(o->reads);
+}
+
+/* --- inspecting --------------------------------------------------------------------------------
+ */
+
+static bool wanted(void *user)
+{
+    const struct course *c = user;
+    return c->run->wanted(c->run);
+}
+
+static bool may_open(const char *path, void *user)
+{
+    const struct course *c = user;
+    return project_may_examine(c->project, path, NULL);
+}
+
+static void on_progress(const struct inspect_progress *p, void *user)
+{
+    const struct course *c = user;
+    struct json_writer w;
+    jw_init(&w, NULL, true);
+    jw_object_begin(&w, NULL);
+    jw_string(&w, "step", c->row->step);
+    jw_string(&w, "phase", p->phase);
+    jw_u64(&w, "bytes_read", p->bytes_read);
+    jw_u64(&w, "files", p->files);
+    jw_object_end(&w);
+    g_autoptr(GString) text = jw_take(&w);
+    g_string_free(w.buffer, TRUE);
+    c->run->progress(c->run, g_strchomp(text->str));
+}
+
+static struct throttle *throttle_of_pool(const struct course *c, const char *place)
+{
+    const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
+    g_autofree char *pool = d != NULL && d->pool != NULL ? d->pool(place, &c->snapshot) : NULL;
+    return pool != NULL ? rates_pool(c->run->settings->rates, pool) : NULL;
+}
+
+/* The disks as the inspector reads them: no faster than is allowed, and remembered. */
+static struct inspect_target *open_target(const struct course *c, struct views *v,
+                                          const struct inspect_options *options, GError **error)
+{
+    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->options);
+    g_autofree struct inspect_source *sources = g_new0(struct inspect_source, v->disks->len);
+    for (guint i = 0; i < v->disks->len; i++) {
+        const struct snapshot_disk *d = g_ptr_array_index(v->disks, i);
+        g_autoptr(throttle) pool = throttle_of_pool(c, d->name);
+        struct throttle *const both[] = { own, pool };
+        g_autoptr(block) slow = block_throttle_new(d->bytes, both, G_N_ELEMENTS(both));
+        struct block *recorder = block_recorder_new(slow);
+        g_ptr_array_add(v->recorders, recorder);
+        sources[i] =
+            (struct inspect_source){ .block = recorder,
+                                     .name = d->name,
+                                     .path = d->path,
+                                     .format = d->format != NULL ? d->format : c->snapshot.format,
+                                     .note = d->note };
+    }
+    return inspect_target_of_blocks(sources, v->disks->len, options, error);
+}
+
+/* Whether the inspector came to its own end: not what it found, but that nothing stopped it. */
+static bool inspected_whole(const struct frame *f)
+{
+    for (guint i = 0; i < f->coverage->len; i++) {
+        const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
+        bool failed = c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE;
+        if (failed && (g_str_equal(c->kind, "target") || g_strcmp0(c->code, "io") == 0))
+            return false;
+    }
+    return true;
+}
+
+static bool inspect(struct course *c, struct views *v, struct outcome *o, GError **error)
+{
+    const struct inspect_options options = {
+        .references = INSPECT_REFERENCES_ANY,
+        .with_files = json_is_true(json_object_get(c->options, "files")),
+        .memory = c->run->settings->inspector_memory,
+        .timeout = c->run->settings->inspector_seconds,
+        .progress = on_progress,
+        .wanted = wanted,
+        .may_open = may_open,
+        .user = c,
+    };
+    if (!course_step(c, "open", error))
+        return false;
+    g_autoptr(inspect_target) target = open_target(c, v, &options, error);
+    if (target == NULL || !course_step(c, "inspect", error))
+        return false;
+    o->frame = inspect_frame(target, &options, error);
+    if (o->frame == NULL)
+        return false;
+    if (!c->run->wanted(c->run))
+        return worker_stopped(error);
+    bool whole = inspected_whole(o->frame) && inspect_target_references(target) == 0;
+    c->row->bytes_read = (int64_t)o->frame->bytes_read;
+    o->identities = views_identities(v);
+    o->reads = unchanged_reads(c, v, whole);
+    return true;
+}
+
+/* --- snapshots ---------------------------------------------------------------------------------
+ */
+
+/* What cannot be dropped now does not spoil what was found: the sweep tries again. */
+static bool drop(struct course *c, struct views **v, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    bool changed;
+    if (!course_step(c, "drop", error))
+        return false;
+    g_clear_pointer(v, views_free);
+    if (!course_drop(c->row, &c->snapshot, &changed, &failure))
+        log_line("warning", "introspection %s: drop: %s; tried again later", c->row->id,
+                 failure->message);
+    return course_save(c, NULL, error);
+}
+
+/* Views of the disks, unless the frame that is kept still holds: then *views is NULL. */
+static bool look(struct course *c, struct views **v, struct outcome *o, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    bool same = false;
+    if (!course_step(c, "snapshot", error))
+        return false;
+    g_autoptr(kept_frame) kept = c->row->fresh ? NULL : unchanged_candidate(c, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (kept != NULL && !unchanged_by_storage(c, kept, &same, error))
+        return false;
+    if (!same) {
+        *v = views_make(c, error);
+        if (*v == NULL)
+            return false;
+        same = kept != NULL && unchanged_by_identity(kept, *v);
+    }
+    if (same)
+        o->reused = g_steal_pointer(&kept);
+    return true;
+}
+
+/* --- the frame ---------------------------------------------------------------------------------
+ */
+
+static bool pack(struct course *c, struct outcome *o, GError **error)
+{
+    char *text = NULL;
+    size_t len = 0;
+    if (!course_step(c, "frame", error))
+        return false;
+    FILE *out = open_memstream(&text, &len);
+    if (out == NULL)
+        return fail(error, ASSAY_ERROR_IO, "no memory for the frame");
+    bool ok = frame_format_find("json")->write(o->frame, out, error);
+    ok = fclose(out) == 0 && ok;
+    o->body = ok ? kept_frame_pack(text, len, error) : NULL;
+    free(text);
+    return o->body != NULL;
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+struct ending {
+    struct course *course;
+    const struct outcome *outcome;
+};
+
+static char *places_json(const struct course *c)
+{
+    json_t *array = json_array();
+    for (guint i = 0; i < c->places->len; i++)
+        (void)json_array_append_new(array, json_string(g_ptr_array_index(c->places, i)));
+    char *text = json_dumps(array, JSON_COMPACT);
+    char *copy = g_strdup(text);
+    free(text);
+    json_decref(array);
+    return copy;
+}
+
+static bool keep_frame(struct sql *db, struct course *c, const struct outcome *o, GError **error)
+{
+    g_autofree char *places = places_json(c);
+    const struct kept_frame_values values = { .kind = c->row->kind,
+                                              .thing = c->thing,
+                                              .introspection = c->row->id,
+                                              .locations = places,
+                                              .identities = o->identities,
+                                              .reads = o->reads };
+    g_free(c->row->frame);
+    c->row->frame = kept_frame_add(db, &values, o->body, error);
+    return c->row->frame != NULL && kept_frame_trim(db, c->thing->id, KEPT_FRAMES_USUAL, error);
+}
+
+/* In the transaction that ends the job: all of it, or nothing. May be run again. */
+static bool end(struct sql *db, void *user, GError **error)
+{
+    struct ending *e = user;
+    struct course *c = e->course;
+    if (e->outcome->reused != NULL) {
+        g_free(c->row->frame);
+        c->row->frame = g_strdup(e->outcome->reused->id);
+    } else if (!keep_frame(db, c, e->outcome, error)) {
+        return false;
+    }
+    return introspection_save(db, c->row, error) && introspect_tell(db, c->row, "finished", error);
+}
+
+static bool finish(struct course *c, const struct outcome *o, bool *mine, GError **error)
+{
+    struct ending e = { .course = c, .outcome = o };
+    g_autofree char *result = g_strdup_printf("{\"introspection\":\"%s\"}", c->row->id);
+    course_end_step(c);
+    g_free(c->row->step);
+    c->row->step = g_strdup("");
+    g_clear_pointer(&c->row->reason, g_free);
+    c->row->state = INTROSPECTION_DONE;
+    c->row->finished = store_now();
+    c->row->reused = o->reused != NULL;
+    return queue_done(c->run->db, c->run->job, result, end, &e, mine, error);
+}
+
+/* --- the run -----------------------------------------------------------------------------------
+ */
+
+static bool begin(struct course *c, GError **error)
+{
+    bool changed;
+    if (!course_drop(c->row, &c->snapshot, &changed, error)) {
+        g_prefix_error(error, "clearing away what a run before left: ");
+        return false;
+    }
+    c->row->state = INTROSPECTION_RUNNING;
+    c->row->started = store_now();
+    g_free(c->row->steps);
+    c->row->steps = g_strdup("[]");
+    g_free(c->row->step);
+    c->row->step = g_strdup("");
+    return course_save(c, "started", error);
+}
+
+static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine, GError **error)
+{
+    if (!begin(c, error) || !look(c, v, o, error))
+        return false;
+    if (o->reused == NULL && !inspect(c, *v, o, error))
+        return false;
+    if (*v != NULL && !drop(c, v, error))
+        return false;
+    if (o->reused == NULL && !pack(c, o, error))
+        return false;
+    return course_step(c, "report", error) && finish(c, o, mine, error);
+}
+
+/* The reason has the thing's name and the step before it. */
+static void explain(const struct course *c, GError **error)
+{
+    g_prefix_error(error, "%s '%s': %s%s", thing_kind_name(c->row->kind), c->row->thing_name,
+                   c->row->step, c->row->step[0] != '\0' ? ": " : "");
+}
+
+/* After a failure, or when it is not wanted any more: another run begins from the start, or the job
+ * is given up (introspect_abandon()). What cannot be dropped now is left to those. */
+static void undo(struct course *c, const GError *failure)
+{
+    g_autoptr(GError) error = NULL;
+    bool changed;
+    if (!course_drop(c->row, &c->snapshot, &changed, &error))
+        log_line("warning", "introspection %s: %s", c->row->id, error->message);
+    g_clear_error(&error);
+    g_free(c->row->reason);
+    c->row->reason = worker_is_stopped(failure) ? NULL : g_strdup(failure->message);
+    g_clear_pointer(&c->row->frame, g_free);
+    c->row->state = INTROSPECTION_QUEUED;
+    c->row->finished = 0;
+    if (!course_save(c, NULL, &error) && !worker_is_stopped(error))
+        log_line("warning", "introspection %s: %s", c->row->id, error->message);
+}
+
+enum job_outcome introspect_run(struct job_run *run, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    struct outcome o = { 0 };
+    struct views *v = NULL;
+    bool mine = true;
+    g_autoptr(course) c = course_new(run, error);
+    if (c == NULL)
+        return JOB_FAILED;
+    bool ok = go(c, &v, &o, &mine, &failure);
+    g_clear_pointer(&v, views_free);
+    if (!ok || !mine) {
+        if (ok)
+            (void)worker_stopped(&failure);
+        explain(c, &failure);
+        undo(c, failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+    }
+    outcome_done(&o);
+    return ok && mine ? JOB_DONE : JOB_FAILED;
+}
