@@ -14,6 +14,9 @@
 #define LIMIT_NBD_EXTENTS        4096         /* told of in one answer */
 #define LIMIT_READ_UNITS         (8u << 20)   /* bits that remember what was read: 512 GiB by 64 KiB */
 #define LIMIT_READ_RANGES        8192         /* kept of them with a frame */
+#define LIMIT_RBD_NAME           255          /* pool, namespace, image or snapshot of Ceph */
+#define LIMIT_RBD_RUNS           (4u << 20)   /* of data of one image; with more, all counts as data */
+#define LIMIT_RBD_ASKED          16384        /* objects asked one by one whether they are there */
 #define LIMIT_PARTITIONS         1024         /* per disk, logical ones included */
 #define LIMIT_GPT_ENTRIES        (1u << 20)   /* the array of entries of a GPT */
 #define LIMIT_VOLUMES            4096         /* partitions, LVs and arrays per target */

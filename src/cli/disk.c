@@ -146,7 +146,8 @@ const struct cli_command command_disk = {
     .usage = "[OPTION…] TARGET…",
     .description =
         "TARGET is a disk image (raw or qcow2; FILE@NAME for an internal snapshot), a block "
-        "device, nbd://HOST[:PORT]/EXPORT or nbd+unix:///EXPORT?socket=PATH. Nothing is mounted "
+        "device, nbd://HOST[:PORT]/EXPORT, nbd+unix:///EXPORT?socket=PATH or "
+        "rbd:POOL/[NAMESPACE/]IMAGE[@SNAPSHOT]. Nothing is mounted "
         "and nothing is written.\n\n"
         "The names in the first column are what --volume of ls and cat takes. With --format json "
         "the volumes, mounts and systems are those of the frame (docs/frame.schema.json).\n\n"

@@ -6,8 +6,9 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "block/rbd.h"
 
-static char *format, *backing, *memory;
+static char *format, *backing, *memory, *ceph_conf, *ceph_user;
 static gint timeout = -1;
 static gboolean quiet;
 
@@ -24,6 +25,11 @@ const GOptionEntry cli_target_options[] = {
       "SECONDS" },
     { "memory", 0, 0, G_OPTION_ARG_STRING, &memory,
       "Ceiling of what the inspector allocates (default: 1G)", "SIZE" },
+    { "ceph-conf", 0, 0, G_OPTION_ARG_FILENAME, &ceph_conf,
+      "Configuration of the cluster of rbd: targets (default: ASSAY_CEPH_CONF, or Ceph's own)",
+      "FILE" },
+    { "ceph-user", 0, 0, G_OPTION_ARG_STRING, &ceph_user,
+      "Ceph's user for rbd: targets, without \"client.\" (default: admin)", "NAME" },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "No progress on the terminal", NULL },
     { 0 },
 };
@@ -73,7 +79,12 @@ void cli_progress_clear(void)
 
 bool cli_target_settings(struct inspect_options *out, unsigned default_timeout)
 {
-    *out = (struct inspect_options){ .format = format, .timeout = default_timeout };
+    static struct rbd_access ceph;
+    ceph.conf = ceph_conf != NULL ? ceph_conf : g_getenv("ASSAY_CEPH_CONF");
+    if (ceph.conf != NULL && ceph.conf[0] == '\0')
+        ceph.conf = NULL;
+    ceph.user = ceph_user;
+    *out = (struct inspect_options){ .format = format, .timeout = default_timeout, .ceph = &ceph };
     if (backing != NULL && !inspect_references_parse(backing, &out->references))
         return cli_fail("--allow-backing '%s': tree, none or any", backing) == CLI_OK;
     if (memory != NULL && (!parse_size(memory, &out->memory) || out->memory < 32u << 20))

@@ -23,6 +23,8 @@ static enum cli_status version_run(int argc, char **argv)
                      HAVE_NBD ? '+' : '-');
         (void)printf("%cpostgresql   PostgreSQL as the store of 'assay serve' (libpq)\n",
                      HAVE_POSTGRESQL ? '+' : '-');
+        (void)printf("%crbd          rbd: targets (librbd, loaded when one is opened)\n",
+                     HAVE_RBD ? '+' : '-');
         (void)printf("%crabbitmq     amqp:// brokers for 'assay serve' (librabbitmq)\n",
                      HAVE_RABBITMQ ? '+' : '-');
     }

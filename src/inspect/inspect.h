@@ -13,6 +13,7 @@
 #include "frame/frame.h"
 
 struct block;
+struct rbd_access;
 typedef struct inspect_target inspect_target;
 
 enum inspect_references {
@@ -32,6 +33,7 @@ struct inspect_progress {
 struct inspect_options {
     const char *format; /* of the image: "raw", "qcow2"; NULL: by content */
     enum inspect_references references;
+    const struct rbd_access *ceph; /* for rbd: targets; NULL: Ceph's defaults */
     bool with_files; /* record every file, hashed */
     bool no_types; /* with files: without media types, which take several times as long as hashes */
     uint64_t memory;  /* ceiling of the inspector's memory, bytes; 0: INSPECT_DEFAULT_MEMORY */
@@ -47,8 +49,8 @@ struct inspect_options {
 #define INSPECT_DEFAULT_MEMORY (1024ull << 20)
 
 /* Opens what the names say: one disk, or several that belong together. Names are paths (with
- * "@snapshot" for an internal snapshot), block devices, nbd://HOST[:PORT]/EXPORT or
- * nbd+unix:///EXPORT?socket=PATH. */
+ * "@snapshot" for an internal snapshot), block devices, nbd://HOST[:PORT]/EXPORT,
+ * nbd+unix:///EXPORT?socket=PATH, or rbd:POOL/[NAMESPACE/]IMAGE[@SNAPSHOT]. */
 struct inspect_target *inspect_target_open(char **names, size_t count,
                                            const struct inspect_options *options, GError **error);
 

@@ -88,7 +88,7 @@ static void open_disk(struct survey_disk *out, struct files *f, const struct req
         return;
     out->format = out->block == file ? "raw" : out->block->drv->name;
     if (d->note != NULL)
-        block_note(out->block, true, "%s: %s", d->name, d->note);
+        block_note(out->block, true, "%s", d->note);
 }
 
 static GPtrArray *open_disks(struct files *f, const struct request *r, const int *fds)

@@ -19,7 +19,7 @@ struct request_disk {
     char *snapshot;    /* NULL: the active state */
     char *export_name; /* of an NBD server, whose socket the descriptor is; NULL: a file */
     char *format;      /* "raw", "qcow2"; NULL: by content */
-    char *note;        /* why its bytes may be wrong; NULL */
+    char *note;        /* why its bytes may be wrong, naming it; NULL */
     bool served;       /* the NBD server is the program itself, which may wait for storage */
 };
 

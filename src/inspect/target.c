@@ -8,6 +8,7 @@
 
 #include "base/autoclose.h"
 #include "base/error.h"
+#include "block/rbd.h"
 #include "inspect/channel.h"
 
 static void disk_free(void *p)
@@ -76,8 +77,49 @@ static bool is_url(const char *name)
     return (len > 1 && strncmp(name + len, "://", 3) == 0) || g_str_has_prefix(name, "rbd:");
 }
 
-static bool open_url(struct target_disk *d, GError **error)
+static bool serve_block(struct target_disk *d, struct block *b, GError **error)
 {
+    d->export_name = g_strdup("");
+    d->served = block_export_new(b, &d->fd, error);
+    return d->served != NULL;
+}
+
+/* What makes the bytes of a block doubtful, in one line; NULL. */
+static char *notes_of(const struct block *b, const char *first)
+{
+    g_autoptr(GString) all = g_string_new(first);
+    for (unsigned i = 0; b->notes != NULL && i < b->notes->len; i++) {
+        const struct block_note *n = g_ptr_array_index(b->notes, i);
+        if (n->doubtful)
+            g_string_append_printf(all, "%s%s", all->len > 0 ? "; " : "", n->text);
+    }
+    return all->len > 0 ? g_string_free(g_steal_pointer(&all), FALSE) : NULL;
+}
+
+static bool open_rbd(struct target_disk *d, const struct rbd_access *ceph, GError **error)
+{
+    static const struct rbd_access defaults = { 0 };
+    g_auto(rbd_name) name = { 0 };
+    if (!rbd_name_parse(d->name, &name, error))
+        return false;
+    if (name.cluster != NULL)
+        return fail(error, ASSAY_ERROR_INVALID,
+                    "%s: only a service knows clusters by name; give rbd:POOL/IMAGE, and the "
+                    "cluster's configuration with --ceph-conf",
+                    d->name);
+    g_autoptr(block) b = block_rbd_new(&name, ceph != NULL ? ceph : &defaults, d->name, error);
+    if (b == NULL)
+        return false;
+    if (d->format == NULL)
+        d->format = g_strdup("raw"); /* whatever a guest writes there */
+    d->note = notes_of(b, NULL);
+    return serve_block(d, b, error);
+}
+
+static bool open_url(struct target_disk *d, const struct inspect_options *options, GError **error)
+{
+    if (rbd_name_is(d->name))
+        return open_rbd(d, options->ceph, error);
     if (g_str_has_prefix(d->name, "nbd://") || g_str_has_prefix(d->name, "nbd+unix://")) {
         d->fd = target_nbd_connect(d->name, &d->export_name, error);
         if (d->format == NULL)
@@ -85,8 +127,8 @@ static bool open_url(struct target_disk *d, GError **error)
         return d->fd >= 0;
     }
     return fail(error, ASSAY_ERROR_UNSUPPORTED,
-                "%s: targets of this kind are not supported; give a path, nbd://HOST/EXPORT or "
-                "nbd+unix:///EXPORT?socket=PATH",
+                "%s: targets of this kind are not supported; give a path, nbd://HOST/EXPORT, "
+                "nbd+unix:///EXPORT?socket=PATH or rbd:POOL/IMAGE",
                 d->name);
 }
 
@@ -104,13 +146,13 @@ static void split_snapshot(struct target_disk *d)
         *at = '@';
 }
 
-static bool open_disk(struct target_disk *d, GError **error)
+static bool open_disk(struct target_disk *d, const struct inspect_options *options, GError **error)
 {
     struct stat st;
     if (d->name[0] == '\0')
         return fail(error, ASSAY_ERROR_INVALID, "a target without a name");
     if (is_url(d->name) && lstat(d->name, &st) != 0)
-        return open_url(d, error);
+        return open_url(d, options, error);
     d->path = g_strdup(d->name);
     split_snapshot(d);
     d->fd = target_open_file(d->path, error);
@@ -152,22 +194,10 @@ struct inspect_target *inspect_target_open(char **names, size_t count,
 {
     g_autoptr(inspect_target) t = target_new(count, error);
     for (size_t i = 0; t != NULL && i < count; i++) {
-        if (!open_disk(add_disk(t, names[i], options->format), error))
+        if (!open_disk(add_disk(t, names[i], options->format), options, error))
             return NULL;
     }
     return g_steal_pointer(&t);
-}
-
-static char *notes_of(const struct inspect_source *source)
-{
-    g_autoptr(GString) all = g_string_new(source->note);
-    const GPtrArray *notes = source->block->notes;
-    for (unsigned i = 0; notes != NULL && i < notes->len; i++) {
-        const struct block_note *n = g_ptr_array_index(notes, i);
-        if (n->doubtful)
-            g_string_append_printf(all, "%s%s", all->len > 0 ? "; " : "", n->text);
-    }
-    return all->len > 0 ? g_string_free(g_steal_pointer(&all), FALSE) : NULL;
 }
 
 static bool serve_source(struct target_disk *d, const struct inspect_source *source, GError **error)
@@ -180,10 +210,10 @@ static bool serve_source(struct target_disk *d, const struct inspect_source *sou
         d->device = st.st_dev;
         d->inode = st.st_ino;
     }
-    d->export_name = g_strdup("");
-    d->note = notes_of(source);
-    d->served = block_export_new(source->block, &d->fd, error);
-    return d->served != NULL;
+    g_autofree char *note =
+        source->note != NULL ? g_strdup_printf("%s: %s", source->name, source->note) : NULL;
+    d->note = notes_of(source->block, note);
+    return serve_block(d, source->block, error);
 }
 
 struct inspect_target *inspect_target_of_blocks(const struct inspect_source *sources, size_t count,
