@@ -8,6 +8,7 @@
 
 #include "base/autoclose.h"
 #include "base/error.h"
+#include "block/nbd_connect.h"
 #include "block/rbd.h"
 #include "inspect/channel.h"
 
@@ -121,7 +122,7 @@ static bool open_url(struct target_disk *d, const struct inspect_options *option
     if (rbd_name_is(d->name))
         return open_rbd(d, options->ceph, error);
     if (g_str_has_prefix(d->name, "nbd://") || g_str_has_prefix(d->name, "nbd+unix://")) {
-        d->fd = target_nbd_connect(d->name, &d->export_name, error);
+        d->fd = block_nbd_connect(d->name, &d->export_name, error);
         if (d->format == NULL)
             d->format = g_strdup("raw"); /* a server exports what is in an image */
         return d->fd >= 0;

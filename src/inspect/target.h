@@ -29,7 +29,3 @@ struct inspect_target {
 int target_open_file(const char *path, GError **error);
 /* Says what is wrong with an opened descriptor as a disk; NULL: nothing. Static string. */
 const char *target_file_refusal(mode_t mode);
-
-/* A socket connected to an NBD server; -1 with *error. url: nbd://... or nbd+unix://...;
- * *export_name is what it names, g_free(). */
-int target_nbd_connect(const char *url, char **export_name, GError **error);

@@ -3,3 +3,4 @@
 #include "snapshot/snapshot.h"
 
 extern const struct snapshot_driver snapshot_file_driver;
+extern const struct snapshot_driver snapshot_nbd_driver;

@@ -1,18 +1,17 @@
-/* Connections to NBD servers. The inspector, which speaks the protocol, cannot make them itself. */
+#include "base/connect.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "base/autoclose.h"
 #include "base/error.h"
-#include "inspect/target.h"
-
-#define CONNECT_MILLISECONDS 30000
-#define NBD_PORT             10809
+#include "base/no_links.h"
 
 static bool wait_connected(int fd, const char *where, GError **error)
 {
@@ -50,18 +49,47 @@ static int connect_address(const struct sockaddr *address, socklen_t len, int fa
     return take_fd(&fd);
 }
 
-static int connect_unix(const char *path, GError **error)
+/* path: where it is; name: for messages. */
+static int connect_to(const char *path, const char *name, GError **error)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     if (strlen(path) >= sizeof address.sun_path) {
-        (void)fail(error, ASSAY_ERROR_INVALID, "%s: too long for the name of a socket", path);
+        (void)fail(error, ASSAY_ERROR_INVALID, "%s: too long for the name of a socket", name);
         return -1;
     }
     memcpy(address.sun_path, path, strlen(path));
-    return connect_address((const struct sockaddr *)&address, sizeof address, AF_UNIX, path, error);
+    return connect_address((const struct sockaddr *)&address, sizeof address, AF_UNIX, name, error);
 }
 
-static int connect_tcp(const char *host, int port, GError **error)
+int connect_unix(const char *path, GError **error)
+{
+    return connect_to(path, path, error);
+}
+
+int connect_unix_without_links(const char *path, GError **error)
+{
+    struct stat st;
+    if (!path_is_plain(path, error))
+        return -1;
+    autoclose int folder = open_folder_of(path, error);
+    if (folder < 0)
+        return -1;
+    /* What was looked at is what is connected to, also when the name changes hands meanwhile. */
+    autoclose int held = openat(folder, path_last_part(path), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (held < 0 || fstat(held, &st) != 0) {
+        (void)fail_errno(error, errno, "%s", path);
+        return -1;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        (void)fail(error, ASSAY_ERROR_DENIED, "%s is %s", path,
+                   S_ISLNK(st.st_mode) ? "a symbolic link, which is not followed" : "no socket");
+        return -1;
+    }
+    g_autofree char *same = g_strdup_printf("/proc/self/fd/%d", held);
+    return connect_to(same, path, error);
+}
+
+int connect_tcp(const char *host, int port, GError **error)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
     g_autofree char *service = g_strdup_printf("%d", port);
@@ -77,36 +105,5 @@ static int connect_tcp(const char *host, int port, GError **error)
         fd = connect_address(a->ai_addr, a->ai_addrlen, a->ai_family, where, error);
     }
     freeaddrinfo(found);
-    return fd;
-}
-
-int target_nbd_connect(const char *url, char **export_name, GError **error)
-{
-    g_autoptr(GError) malformed = NULL;
-    g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, &malformed);
-    if (uri == NULL) {
-        (void)fail(error, ASSAY_ERROR_INVALID, "%s: %s", url, malformed->message);
-        return -1;
-    }
-    const char *path = g_uri_get_path(uri), *host = g_uri_get_host(uri);
-    int fd = -1;
-    if (g_str_equal(g_uri_get_scheme(uri), "nbd+unix")) {
-        const char *query = g_uri_get_query(uri);
-        g_autoptr(GHashTable) values =
-            query != NULL ? g_uri_parse_params(query, -1, "&", G_URI_PARAMS_NONE, NULL) : NULL;
-        const char *socket_path = values != NULL ? g_hash_table_lookup(values, "socket") : NULL;
-        if (socket_path == NULL)
-            (void)fail(error, ASSAY_ERROR_INVALID, "%s: no ?socket=PATH in it", url);
-        else
-            fd = connect_unix(socket_path, error);
-    } else if (host == NULL || host[0] == '\0') {
-        (void)fail(error, ASSAY_ERROR_INVALID, "%s: no host in it", url);
-    } else {
-        fd = connect_tcp(host, g_uri_get_port(uri) > 0 ? g_uri_get_port(uri) : NBD_PORT, error);
-    }
-    if (fd >= 0)
-        *export_name = g_strdup(path[0] == '/' ? path + 1 : path);
-    else if (error != NULL)
-        g_prefix_error(error, "%s: ", url);
     return fd;
 }
