@@ -74,14 +74,39 @@ int64_t store_now(void)
     return g_get_real_time();
 }
 
+/* What this process's last identifier was made of: those of one millisecond count on from each other,
+ * so that events have the order in which they were told. */
+static struct {
+    GMutex lock;
+    uint64_t time;
+    uint8_t noise[10];
+} last_id;
+
+static void next_id(uint64_t *time, uint8_t noise[10])
+{
+    int i = 9;
+    g_mutex_lock(&last_id.lock);
+    if (*time > last_id.time) {
+        if (getrandom(last_id.noise, sizeof last_id.noise, 0) != (ssize_t)sizeof last_id.noise)
+            g_error("no random numbers"); /* does not happen for so few bytes, getrandom(2) */
+        last_id.noise[0] &= 0x7f; /* leaves room for counting */
+        last_id.time = *time;
+    } else {
+        while (i >= 0 && ++last_id.noise[i] == 0)
+            i--;
+    }
+    *time = last_id.time;
+    memcpy(noise, last_id.noise, sizeof last_id.noise);
+    g_mutex_unlock(&last_id.lock);
+}
+
 /* ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. */
 char *store_id_new(void)
 {
     uint8_t noise[10];
     uint64_t time = (uint64_t)store_now() / 1000;
     char *id = g_malloc(ID_BYTES + 1);
-    if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
-        g_error("no random numbers"); /* does not happen for so few bytes, getrandom(2) */
+    next_id(&time, noise);
     for (int i = 9; i >= 0; i--, time >>= 5)
         id[i] = id_digits[time & 31];
     for (int half = 0; half < 2; half++) {

@@ -9,7 +9,8 @@
 /* Opens the database and brings its schema up to date; several programs may do so at once. */
 struct sql *store_open(const char *url, GError **error);
 
-/* A new identifier: 26 characters that sort by time of making (ULID). g_free() */
+/* A new identifier: 26 characters that sort by time of making (ULID), those of one process always.
+ * g_free() */
 char *store_id_new(void);
 /* Now, Unix microseconds. */
 int64_t store_now(void);

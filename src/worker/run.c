@@ -163,7 +163,8 @@ void worker_run(struct worker *w, struct connection *c, struct job *j)
         (void)fail(&failure, ASSAY_ERROR_IO, "this program does not know jobs of kind '%s'",
                    j->kind);
     if (outcome == JOB_FAILED) {
-        log_line("warning", "%s job %s, run %u: %s", j->kind, j->id, j->attempt, failure->message);
+        log_line(worker_is_stopped(failure) ? "info" : "warning", "%s job %s, run %u: %s", j->kind,
+                 j->id, j->attempt, failure->message);
         tell(w, c, j, failure);
     }
     let_go(w, r);

@@ -18,7 +18,7 @@ def postgres():
 def programs():
     build = os.path.dirname(os.environ.get("ASSAY", REPOSITORY / "build" / "assay"))
     folder = REPOSITORY / build / "tests" / "unit"
-    found = [*folder.glob("test-[sq]*e*-*"), *folder.glob("test-introspect-*")]
+    found = [*folder.glob("test-[sqw]*e*-*"), *folder.glob("test-introspect-*")]
     return sorted(p for p in found if p.is_file() and os.access(p, os.X_OK))
 
 
