@@ -1,9 +1,9 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/autoclose.h"
 #include "base/error.h"
 #include "store/sql.h"
 
@@ -53,15 +53,30 @@ static bool script(struct sql *db, const char *statements, GError **error)
            fail_sqlite(s, error);
 }
 
+/* SQLite would make the file readable to all that the umask lets. But a file that it has open must
+ * not be opened and closed beside it: that takes the locks of the whole process away (fcntl(2)), and
+ * another process then takes itself for the last, and removes the log that this one writes on
+ * (https://sqlite.org/howtocorrupt.html, 2.2). So an empty file is made under another name, closed,
+ * and only then put in place. */
+static bool make_file(const char *path, GError **error)
+{
+    if (access(path, F_OK) == 0)
+        return true;
+    g_autofree char *part = g_strdup_printf("%s.XXXXXX", path);
+    int fd = g_mkstemp_full(part, O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(error, errno, "%s", path);
+    (void)close(fd);
+    bool ok = link(part, path) == 0 || errno == EEXIST || fail_errno(error, errno, "%s", path);
+    (void)unlink(part);
+    return ok;
+}
+
 static struct sql *open_(const char *url, GError **error)
 {
     const char *path = url + strlen(sql_driver_sqlite.prefix);
-    /* SQLite would make the file readable to all that the umask lets. */
-    autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        (void)fail_errno(error, errno, "%s", path);
+    if (!make_file(path, error))
         return NULL;
-    }
     struct sqlite *s = g_new0(struct sqlite, 1);
     s->base.drv = &sql_driver_sqlite;
     s->prepared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, finalize);

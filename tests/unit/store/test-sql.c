@@ -167,13 +167,51 @@ static void test_many_rows_go_and_come_in_few_statements(struct store_test *t, c
     g_assert_no_error(error);
 }
 
+#define PEER "/store/sql/subprocess/peer"
+
+/* Another process, which uses the store while this one does. */
+static void peer(void)
+{
+    const char *url = g_getenv("ASSAY_TEST_PEER");
+    if (url == NULL)
+        return; /* is not one */
+    sql *db = sql_open(url, NULL);
+    g_autoptr(sql_rows) rows = sql_query(db, NULL, "SELECT count(*) FROM shared", "");
+    g_assert_true(sql_rows_next(rows, NULL));
+    (void)printf("rows: %d.", (int)sql_int(rows, 0));
+    g_clear_pointer(&rows, sql_rows_free);
+    sql_close(db);
+}
+
+/* The locks of a process are those of all its connections: a second one must not take those of the
+ * first away, or the peer, thinking that it is the last, removes the log that is being written. */
+static void test_other_processes_come_and_go(struct store_test *t, const void *unused)
+{
+    GError *error = NULL;
+    g_assert_true(g_setenv("ASSAY_TEST_PEER", t->url, TRUE));
+    g_assert_true(sql_script(t->db, "CREATE TABLE shared (id BIGINT)", &error));
+    sql *second = sql_open(t->url, &error);
+    for (int i = 1; i <= 3; i++) {
+        g_autofree char *expected = g_strdup_printf("*rows: %d.*", i);
+        g_assert_true(
+            sql_run(t->db, NULL, &error, "INSERT INTO shared (id) VALUES ($1)", "i", (int64_t)i));
+        g_test_trap_subprocess(PEER, 0, 0);
+        g_test_trap_assert_passed();
+        g_test_trap_assert_stdout(expected);
+    }
+    g_assert_no_error(error);
+    sql_close(second);
+}
+
 #define ADD(name, func)                                                                            \
     g_test_add("/store/sql: " name, struct store_test, NULL, setup, func, teardown)
 
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func(PEER, peer);
     ADD("values come back as they went", test_values_come_back_as_they_went);
+    ADD("other processes come and go", test_other_processes_come_and_go);
     ADD("changes are counted", test_changes_are_counted);
     ADD("errors tell conflict from failure", test_errors_tell_conflict_from_failure);
     ADD("a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing);
