@@ -3,6 +3,10 @@
 #include "cli/cli.h"
 
 extern const struct cli_command command_cat;
+extern const struct cli_command command_credential_create;
+extern const struct cli_command command_credential_delete;
+extern const struct cli_command command_credential_list;
+extern const struct cli_command command_credential_replace;
 extern const struct cli_command command_db_compare;
 extern const struct cli_command command_db_cvss;
 extern const struct cli_command command_db_export;
@@ -19,6 +23,7 @@ extern const struct cli_command command_image_delete;
 extern const struct cli_command command_image_list;
 extern const struct cli_command command_image_set;
 extern const struct cli_command command_image_show;
+extern const struct cli_command command_key_rotate;
 extern const struct cli_command command_login;
 extern const struct cli_command command_logout;
 extern const struct cli_command command_ls;

@@ -2,13 +2,17 @@
 
 #include "base/error.h"
 
-static char *config, *store, *advisories, *broker;
+static char *config, *store, *advisories, *broker, *key_file;
 static int workers = -1;
 
 const GOptionEntry cli_service_options[] = {
     { "config", 0, 0, G_OPTION_ARG_FILENAME, &config,
       "Settings (default: $ASSAY_CONFIG, else /etc/assay/assay.yaml when it is there)", "FILE" },
     { "store", 0, 0, G_OPTION_ARG_STRING, &store, "sqlite:PATH or postgresql://...", "URL" },
+    { "key-file", 0, 0, G_OPTION_ARG_FILENAME, &key_file,
+      "Key that secrets in the store are sealed with, made at the first start (default: secret.key "
+      "beside the store)",
+      "FILE" },
     { "advisories", 0, 0, G_OPTION_ARG_FILENAME, &advisories,
       "Advisory database (default: as for scan)", "FILE" },
     { "broker", 0, 0, G_OPTION_ARG_STRING, &broker,
@@ -36,6 +40,7 @@ struct settings *cli_service_settings(GError **error)
     if (!settings_read(s, file, error) || !settings_environment(s, error))
         return NULL;
     cli_service_overlay(&s->store, store);
+    cli_service_overlay(&s->key_file, key_file);
     cli_service_overlay(&s->advisories, advisories);
     cli_service_overlay(&s->broker, broker);
     if (workers >= 0)

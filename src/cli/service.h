@@ -2,7 +2,7 @@
 #pragma once
 #include "server/settings.h"
 
-/* --config, --store, --advisories, --workers. */
+/* --config, --store, --key-file, --advisories, --workers. */
 extern const GOptionEntry cli_service_options[];
 /* File, environment and those options, in this order. */
 struct settings *cli_service_settings(GError **error);

@@ -246,7 +246,7 @@ static char *digest_of_request(const struct call *c)
     GString *all = g_string_new(c->request->method);
     g_string_append_printf(all, " %s\n", c->request->path);
     g_string_append_len(all, body, (gssize)len);
-    char *digest = secret_digest(all->str, all->len);
+    char *digest = seal_digest(c->server->seal, all->str, all->len); /* a body may hold a password */
     g_string_free(all, TRUE);
     return digest;
 }

@@ -3,6 +3,13 @@
 #include "server/router.h"
 
 const struct route *const route_tables[] = {
-    routes_service,  routes_sessions, routes_users,  routes_tokens,
-    routes_projects, routes_members,  routes_things, NULL,
+    routes_service,
+    routes_sessions,
+    routes_users,
+    routes_tokens,
+    routes_projects,
+    routes_members,
+    routes_credentials,
+    routes_things,
+    NULL,
 };

@@ -3,6 +3,7 @@
 #pragma once
 #include "server/call.h"
 
+extern const struct route routes_credentials[];
 extern const struct route routes_members[];
 extern const struct route routes_projects[];
 extern const struct route routes_service[];

@@ -147,6 +147,13 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
     }
 }
 
+bool serve_rotate_key(const struct settings *s, unsigned *sealed, GError **error)
+{
+    g_autofree char *file = settings_key_file(s);
+    g_autoptr(sql) db = serve_make_folder(s->store, error) ? store_open(s->store, error) : NULL;
+    return db != NULL && seal_rotate(db, file, sealed, error);
+}
+
 void serve_block_signals(sigset_t *set)
 {
     (void)sigemptyset(set);
@@ -164,7 +171,9 @@ bool serve_run(serve_settings make, void *user, GError **error)
     if (s == NULL || !settings_valid(s, error) || !serve_make_folder(s->store, error))
         return false;
     serve_block_signals(&set);
+    g_autofree char *key_file = settings_key_file(s);
     const struct server_options options = { .store = s->store,
+                                            .key_file = key_file,
                                             .session_seconds = (int64_t)s->session_hours * 3600 };
     struct server *server = server_new(&options, error);
     struct http_server *http = NULL;

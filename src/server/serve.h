@@ -14,6 +14,9 @@ bool serve_check(const struct settings *s, GError **error);
  * the first start to standard output, unless the settings name a file for it. */
 bool serve_run(serve_settings make, void *user, GError **error);
 
+/* Another key for the store's secrets, beside whatever runs; *sealed: how many there are. */
+bool serve_rotate_key(const struct settings *s, unsigned *sealed, GError **error);
+
 /* Shared with `assay worker`: the folder of a store in a file is made for it; SIGTERM, SIGINT and
  * SIGHUP wait for the thread that asks, SIGPIPE is ignored. Before there are threads. */
 bool serve_make_folder(const char *store, GError **error);

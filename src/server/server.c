@@ -12,11 +12,13 @@
 struct server *server_new(const struct server_options *o, GError **error)
 {
     g_autoptr(sql) db = store_open(o->store, error);
-    struct openapi *api = db != NULL ? openapi_load(route_tables, error) : NULL;
+    g_autoptr(seal) seal = db != NULL ? seal_open(db, o->key_file, error) : NULL;
+    struct openapi *api = seal != NULL ? openapi_load(route_tables, error) : NULL;
     if (api == NULL)
         return NULL;
     struct server *s = g_new0(struct server, 1);
     s->store = g_strdup(o->store);
+    s->seal = g_steal_pointer(&seal);
     s->session_seconds = (gint)o->session_seconds;
     s->api = api;
     s->metrics = metrics_new();
@@ -34,6 +36,7 @@ void server_free(struct server *s)
     g_mutex_clear(&s->lock);
     metrics_free(s->metrics);
     openapi_free(s->api);
+    seal_free(s->seal);
     g_free(s->store);
     g_free(s);
 }

@@ -2,15 +2,18 @@
 #pragma once
 #include "server/metrics.h"
 #include "server/openapi.h"
+#include "store/seal.h"
 #include "store/sql.h"
 
 struct server_options {
     const char *store;       /* URL */
+    const char *key_file;    /* that secrets in the store are sealed with */
     int64_t session_seconds; /* how long a login holds */
 };
 
 struct server {
     char *store;
+    struct seal *seal; /* secrets in the store */
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;

@@ -28,6 +28,7 @@ static const struct item {
     { "tls", "key", "ASSAY_TLS_KEY", offsetof(struct settings, key), 0 },
     { NULL, "admin_password_file", "ASSAY_ADMIN_PASSWORD_FILE",
       offsetof(struct settings, admin_password_file), 0 },
+    { NULL, "key_file", "ASSAY_KEY_FILE", offsetof(struct settings, key_file), 0 },
     { NULL, "threads", "ASSAY_THREADS", offsetof(struct settings, threads), THREADS_MAX, 1 },
     { NULL, "session_hours", "ASSAY_SESSION_HOURS", offsetof(struct settings, session_hours),
       HOURS_MAX, 1 },
@@ -59,12 +60,28 @@ static const struct {
     { "storage", offsetof(struct settings, storage) },
 };
 
+static char *state_folder(void)
+{
+    return geteuid() == 0 ? g_strdup("/var/lib/assay")
+                          : g_build_filename(g_get_user_data_dir(), "assay", NULL);
+}
+
+char *settings_key_file(const struct settings *s)
+{
+    if (s->key_file != NULL)
+        return g_strdup(s->key_file);
+    g_autofree char *folder = g_str_has_prefix(s->store, "sqlite:")
+                                  ? g_path_get_dirname(s->store + strlen("sqlite:"))
+                                  : state_folder();
+    return g_build_filename(folder, "secret.key", NULL);
+}
+
 struct settings *settings_new(void)
 {
     struct settings *s = g_new0(struct settings, 1);
     s->listen = g_strdup("127.0.0.1:8080");
-    s->store = geteuid() == 0 ? g_strdup("sqlite:/var/lib/assay/store.db")
-                              : g_strdup_printf("sqlite:%s/assay/store.db", g_get_user_data_dir());
+    g_autofree char *folder = state_folder();
+    s->store = g_strdup_printf("sqlite:%s/store.db", folder);
     s->threads = CLAMP(2 * g_get_num_processors(), 4, 64);
     s->session_hours = 12;
     s->workers.threads = 2;
@@ -85,6 +102,7 @@ void settings_free(struct settings *s)
     g_free(s->certificate);
     g_free(s->key);
     g_free(s->admin_password_file);
+    g_free(s->key_file);
     g_free(s->advisories);
     g_free(s->broker);
     g_strfreev(s->proxies);

@@ -11,6 +11,7 @@ struct settings {
     char *store;               /* URL */
     char *certificate, *key;   /* paths; NULL: no TLS */
     char *admin_password_file; /* NULL */
+    char *key_file;            /* that secrets are sealed with; NULL: the usual one */
     GStrv proxies;             /* addresses; NULL */
     uint64_t threads, session_hours;
     char *advisories; /* path of the database; NULL: the usual one */
@@ -32,6 +33,9 @@ struct settings *settings_new(void);
 bool settings_read(struct settings *s, const char *file, GError **error);
 /* Overlays what the environment says (docs/service.md has the names). */
 bool settings_environment(struct settings *s, GError **error);
+/* key_file, or "secret.key" beside a store in a file, else in the usual folder of the state. g_free()
+ */
+char *settings_key_file(const struct settings *s);
 /* What contradicts itself. */
 bool settings_valid(const struct settings *s, GError **error);
 void settings_free(struct settings *s);

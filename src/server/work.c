@@ -6,6 +6,7 @@
 #include "introspect/rates.h"
 #include "server/jobs.h"
 #include "server/notify.h"
+#include "store/seal.h"
 
 #define STOP_MICROSECONDS (9 * (int64_t)G_USEC_PER_SEC)
 
@@ -40,13 +41,20 @@ static void work_free(struct work *w)
     g_free((char *)w->settings.broker);
     json_decref((json_t *)w->settings.snapshots.storage);
     rates_free(w->settings.rates);
+    seal_free(w->settings.seal);
     g_free(w);
 }
 
 struct work *work_start(const struct settings *s, GError **error)
 {
+    g_autofree char *key_file = settings_key_file(s);
+    g_autoptr(sql) db = store_open(s->store, error);
+    struct seal *seal = db != NULL ? seal_open(db, key_file, error) : NULL;
+    if (seal == NULL)
+        return NULL;
     struct work *w = g_new0(struct work, 1);
     fill(&w->settings, s);
+    w->settings.seal = seal;
     w->settings.rates = rates_new(s->limits, error);
     if (w->settings.rates != NULL)
         w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);

@@ -94,7 +94,7 @@ const struct store_step store_steps[] = {
     { "requests", "CREATE TABLE request (" /* that must not be done twice */
                   " account TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,"
                   " idempotency TEXT NOT NULL," /* the caller's key */
-                  " digest TEXT NOT NULL,"      /* of method, path and body */
+                  " digest TEXT NOT NULL,"      /* of method, path and body, with a key */
                   " status BIGINT NOT NULL,"
                   " location TEXT,"
                   " etag TEXT,"

@@ -338,6 +338,21 @@ char *seal_read(struct seal *s, const struct seal_place *place, const char *seal
     return secret;
 }
 
+char *seal_digest(struct seal *s, const void *data, gsize len)
+{
+    static const unsigned char domain[] = "assay digest";
+    uint8_t key[crypto_generichash_KEYBYTES], digest[crypto_generichash_BYTES];
+    char text[2 * sizeof digest + 1];
+    g_mutex_lock(&s->lock);
+    refresh(s);
+    (void)crypto_generichash(key, sizeof key, domain, sizeof domain - 1, s->keys[0].bytes,
+                             KEY_BYTES);
+    g_mutex_unlock(&s->lock);
+    (void)crypto_generichash(digest, sizeof digest, data, len, key, sizeof key);
+    sodium_memzero(key, sizeof key);
+    return g_strdup(sodium_bin2hex(text, sizeof text, digest, sizeof digest));
+}
+
 void seal_forget(char *secret)
 {
     if (secret != NULL)

@@ -36,6 +36,9 @@ char *seal_text(struct seal *s, const struct seal_place *place, const char *secr
 /* Any thread. NULL with ASSAY_ERROR_NOT_FOUND when the key is not in the file, CORRUPT when the
  * text was changed or moved. seal_forget() */
 char *seal_read(struct seal *s, const struct seal_place *place, const char *sealed, GError **error);
+/* A hash that only one who has the key can compute, so that bytes that hold a password cannot be
+ * guessed from it; another after seal_rotate(). Any thread. g_free() */
+char *seal_digest(struct seal *s, const void *data, gsize len);
 /* Overwrites and frees a secret; accepts NULL. */
 void seal_forget(char *secret);
 

@@ -14,6 +14,7 @@ struct worker_settings {
     const char *broker;     /* amqp:// URL; NULL: the store is asked for jobs */
     unsigned threads;       /* jobs at once; 0: none, only schedules and sweeps */
     struct queue_limits limits;
+    struct seal *seal;      /* opens secrets of the store; any thread */
     struct snapshot_settings snapshots;
     uint64_t inspector_memory; /* bytes; 0: as inspect.h has it */
     unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */

@@ -49,6 +49,16 @@ MATRIX = {
     "GET /v1/projects/{project}/members": VIEWER,
     "PUT /v1/projects/{project}/members/{user}": made(OWNER),
     "DELETE /v1/projects/{project}/members/{user}": made(OWNER, 204),
+    "GET /v1/credentials": AUDITOR,
+    "POST /v1/credentials": made(ADMIN),
+    "GET /v1/credentials/{credential}": AUDITOR,
+    "PATCH /v1/credentials/{credential}": ADMIN,
+    "DELETE /v1/credentials/{credential}": made(ADMIN, 204),
+    "GET /v1/projects/{project}/credentials": VIEWER,
+    "POST /v1/projects/{project}/credentials": made(OWNER),
+    "GET /v1/projects/{project}/credentials/{credential}": VIEWER,
+    "PATCH /v1/projects/{project}/credentials/{credential}": OWNER,
+    "DELETE /v1/projects/{project}/credentials/{credential}": made(OWNER, 204),
     "GET /v1/nodes": USER,
     "GET /v1/projects/{project}/nodes": VIEWER,
     "POST /v1/projects/{project}/nodes": made(OPERATOR),
@@ -65,6 +75,10 @@ MATRIX = {
 serial = map(str, itertools.count())
 
 
+def a_credential():
+    return {"name": "new" + next(serial), "kind": "password", "secret": "of nobody"}
+
+
 def body_of(route):
     bodies = {
         "POST /v1/login": {"name": "viewer", "password": PASSWORD},
@@ -75,6 +89,10 @@ def body_of(route):
         "POST /v1/projects": {"name": "new" + next(serial)},
         "PATCH /v1/projects/{project}": {"description": "changed"},
         "PUT /v1/projects/{project}/members/{user}": {"role": "viewer"},
+        "PATCH /v1/credentials/{credential}": {"secret": "another"},
+        "PATCH /v1/projects/{project}/credentials/{credential}": {"secret": "another"},
+        "POST /v1/credentials": a_credential(),
+        "POST /v1/projects/{project}/credentials": a_credential(),
         "POST /v1/projects/{project}/nodes": {"name": "new" + next(serial), "disks": ["rbd:a/1"]},
         "POST /v1/projects/{project}/images": {"name": "new" + next(serial), "kind": "rbd",
                                                "location": "rbd:a/1"},
@@ -142,6 +160,10 @@ class Scene:
         names = {}
         if "{user}" in path:
             names["user"] = self.user(project, method == "DELETE" and "members" in path)
+        if "{credential}" in path:
+            of = f"/v1/projects/{project}" if "{project}" in path else "/v1"
+            names["credential"] = self.service.make(of + "/credentials", a_credential(),
+                                                    self.admin)["id"]
         for kind in ("node", "image"):
             if "{" + kind + "}" in path:
                 names[kind] = self.thing(project, kind)
