@@ -49,3 +49,9 @@ struct match_options {
 bool advisory_match(struct advisory_db *db, const struct frame *f,
                     const struct match_options *options, struct arena *arena, GPtrArray *findings,
                     GPtrArray *coverage, GError **error);
+
+/* What matching looks at in an operating system, for those who keep judgements: systems whose copies
+ * are equal are judged alike. Members are those of os; root is "". */
+struct frame_os match_os(const struct frame_os *os);
+/* Whether packages of the system show that it has Ubuntu Pro. */
+bool match_has_pro(const struct frame_system *system);

@@ -60,6 +60,23 @@ static void key_add(GString *key, const char *part)
     g_string_append_c(key, '\n');
 }
 
+/* Beside what target_of() tells apart, the end of support that os-release states. A point release
+ * counts only where it must stand for the release (target.c). */
+struct frame_os match_os(const struct frame_os *os)
+{
+    return (struct frame_os){
+        .root = "",
+        .id = os->id,
+        .name = os->name,
+        .pretty_name = os->pretty_name,
+        .version = os->version,
+        .version_id = os->version_id,
+        .codename = os->codename,
+        .point_release = os->version_id == NULL ? os->point_release : NULL,
+        .support_end = os->support_end,
+    };
+}
+
 static const struct target *target_of(struct advisory_db *db, const struct frame_os *os)
 {
     struct match_memo *memo = memo_of(db);
@@ -216,7 +233,7 @@ static bool match_packages(struct matching *m, GError **error)
 }
 
 /* Who has Ubuntu Pro has packages from it. */
-static bool has_pro(const struct frame_system *system)
+bool match_has_pro(const struct frame_system *system)
 {
     GPtrArray *packages = system->records[FRAME_PACKAGE];
     for (guint i = 0; i < packages->len; i++) {
@@ -269,7 +286,7 @@ bool advisory_match(struct advisory_db *db, const struct frame *f,
             .judge = { .db = db,
                        .target = target_of(db, system->os),
                        .options = options,
-                       .pro = options->ubuntu_pro || has_pro(system) },
+                       .pro = options->ubuntu_pro || match_has_pro(system) },
             .system = system,
             .arena = arena,
             .findings = findings,

@@ -39,6 +39,7 @@
 #define LIMIT_PACKAGE_DB         (512u << 20) /* dpkg status, rpm database... */
 #define LIMIT_PACKAGES           1000000u     /* per system */
 #define LIMIT_PACKAGE_FIELD      4096u        /* bytes kept of one fact about a package */
+#define LIMIT_KEPT_PACKAGES      200000u      /* of one frame, in the store of a service */
 #define LIMIT_KERNEL_ENTRIES     4096u        /* names in /boot or in a folder of modules */
 #define LIMIT_RPM_HEADER         (64u << 20)  /* one package in the RPM database */
 #define LIMIT_RPM_ENTRIES        65536u       /* in its index (rpm: HEADER_TAGS_MAX) */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "frame/formats.h"
 #include "inspect/inspect.h"
+#include "introspect/judge.h"
 #include "introspect/rates.h"
 #include "introspect/tell.h"
 #include "introspect/unchanged.h"
@@ -16,6 +17,7 @@ struct outcome {
     struct frame *frame;
     struct kept_frame_body *body;
     struct kept_frame *reused; /* instead of both */
+    struct judging *judging;
     char *identities, *reads;
 };
 
@@ -24,6 +26,7 @@ static void outcome_done(struct outcome *o)
     frame_free(o->frame);
     kept_frame_body_free(o->body);
     kept_frame_free(o->reused);
+    judging_free(o->judging);
     g_free(o->identities);
     g_free(o->reads);
 }
@@ -191,6 +194,14 @@ static bool pack(struct course *c, struct outcome *o, GError **error)
     return o->body != NULL;
 }
 
+static bool match(struct course *c, struct outcome *o, GError **error)
+{
+    if (!course_step(c, "match", error))
+        return false;
+    o->judging = judging_new(c->run->db, c->run->settings->advisories, o->frame, error);
+    return o->judging != NULL;
+}
+
 /* --- the end -----------------------------------------------------------------------------------
  */
 
@@ -225,6 +236,24 @@ static bool keep_frame(struct sql *db, struct course *c, const struct outcome *o
     return c->row->frame != NULL && kept_frame_trim(db, c->thing->id, KEPT_FRAMES_USUAL, error);
 }
 
+static bool tell_judgement(struct sql *db, struct course *c, const struct outcome *o,
+                           GError **error)
+{
+    struct judged judged = { 0 };
+    bool ok = o->reused != NULL ? judging_repeat(db, c->thing->id, &judged, error)
+                                : judging_keep(db, o->judging, c->row->kind, c->thing,
+                                               c->row->frame, &judged, error);
+    if (!ok)
+        return false;
+    g_free(c->row->summary);
+    g_free(c->row->changes);
+    g_free(c->row->coverage);
+    c->row->summary = g_steal_pointer(&judged.summary);
+    c->row->changes = g_steal_pointer(&judged.changes);
+    c->row->coverage = g_strdup(judged.coverage);
+    return true;
+}
+
 /* In the transaction that ends the job: all of it, or nothing. May be run again. */
 static bool end(struct sql *db, void *user, GError **error)
 {
@@ -236,7 +265,8 @@ static bool end(struct sql *db, void *user, GError **error)
     } else if (!keep_frame(db, c, e->outcome, error)) {
         return false;
     }
-    return introspection_save(db, c->row, error) && introspect_tell(db, c->row, "finished", error);
+    return tell_judgement(db, c, e->outcome, error) && introspection_save(db, c->row, error) &&
+           introspect_tell(db, c->row, "finished", error);
 }
 
 static bool finish(struct course *c, const struct outcome *o, bool *mine, GError **error)
@@ -280,7 +310,7 @@ static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine
         return false;
     if (*v != NULL && !drop(c, v, error))
         return false;
-    if (o->reused == NULL && !pack(c, o, error))
+    if (o->reused == NULL && (!pack(c, o, error) || !match(c, o, error)))
         return false;
     return course_step(c, "report", error) && finish(c, o, mine, error);
 }

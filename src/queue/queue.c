@@ -217,3 +217,18 @@ bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *
                    " lease = NULL WHERE state = 'running' AND lease < $1",
                    "ii", store_now(), (int64_t)limits->attempts);
 }
+
+bool queue_pending(struct sql *db, const char *kind, bool *pending, GError **error)
+{
+    GError *failure = NULL;
+    g_autoptr(sql_rows) rows = sql_query(
+        db, error,
+        "SELECT 1 FROM job WHERE kind = $1 AND (state = 'queued' OR state = 'running') LIMIT 1", "s",
+        kind);
+    if (rows == NULL)
+        return false;
+    *pending = sql_rows_next(rows, &failure);
+    if (failure != NULL)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}

@@ -63,3 +63,5 @@ bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error
 /* Jobs whose lease has run out go back, or are given up; *count says how many. */
 bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *count,
                    GError **error);
+/* Whether a job of the kind waits or runs. */
+bool queue_pending(struct sql *db, const char *kind, bool *pending, GError **error);

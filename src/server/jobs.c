@@ -1,14 +1,19 @@
 #include "server/jobs.h"
 
 #include "introspect/introspect.h"
+#include "introspect/rejudge.h"
 
 const struct job_kind *const job_kinds[] = {
     &introspect_job,
+    &rejudge_job,
     NULL,
 };
 
 const struct worker_duty *const worker_duties[] = {
+    &facts_duty,
+    &facts_sweep_duty,
     &introspect_schedules,
     &introspect_sweep,
+    &rejudge_duty,
     NULL,
 };

@@ -200,5 +200,98 @@ const struct store_step store_steps[] = {
                   * here. */
                  "ALTER TABLE account ADD COLUMN external TEXT;"
                  "CREATE UNIQUE INDEX account_external ON account (external);" },
+    { "facts", "CREATE TABLE advisories (" /* states of the advisory database */
+               " number @SERIAL@,"
+               " digest TEXT NOT NULL UNIQUE,"
+               " written BIGINT NOT NULL,"
+               " feeds TEXT NOT NULL" /* JSON */
+               ");"
+               "CREATE TABLE context (" /* what matching looks at in an operating system */
+               " number @SERIAL@,"
+               " digest TEXT NOT NULL UNIQUE,"
+               " os TEXT NOT NULL," /* JSON */
+               " pro BIGINT NOT NULL,"
+               " complete BIGINT NOT NULL,"
+               " seen BIGINT NOT NULL"
+               ");"
+               "CREATE TABLE installed (" /* a package of a version in a context */
+               " number @SERIAL@,"
+               " digest TEXT NOT NULL UNIQUE,"
+               " context BIGINT NOT NULL,"
+               " advisories BIGINT NOT NULL," /* that it was judged by; 0: never */
+               " seen BIGINT NOT NULL,"
+               " type TEXT NOT NULL,"
+               " name TEXT NOT NULL,"
+               " version TEXT NOT NULL,"
+               " arch TEXT,"
+               " source TEXT,"
+               " source_version TEXT,"
+               " source_rpm TEXT,"
+               " vendor TEXT,"
+               " origin TEXT,"
+               " module TEXT"
+               ");"
+               "CREATE TABLE vulnerability ("
+               " number @SERIAL@,"
+               " name TEXT NOT NULL UNIQUE,"
+               " title TEXT,"
+               " exploited BIGINT NOT NULL,"
+               " ransomware BIGINT NOT NULL,"
+               " kev_due BIGINT NOT NULL,"
+               " epss BIGINT NOT NULL," /* millionths; -1 none */
+               " percentile BIGINT NOT NULL"
+               ");"
+               "CREATE TABLE finding ("
+               " installed BIGINT NOT NULL,"
+               " vulnerability BIGINT NOT NULL,"
+               " severity BIGINT NOT NULL,"
+               " state BIGINT NOT NULL,"
+               " fixed TEXT,"
+               " advisories TEXT," /* names, separated by blanks */
+               " aliases TEXT,"
+               " PRIMARY KEY (installed, vulnerability)"
+               ") @CLUSTERED@;"
+               "CREATE INDEX finding_vulnerability ON finding (vulnerability, installed);"
+               "CREATE TABLE notice (" /* other names of findings */
+               " name TEXT NOT NULL,"
+               " vulnerability BIGINT NOT NULL,"
+               " installed BIGINT NOT NULL,"
+               " PRIMARY KEY (name, installed, vulnerability)"
+               ") @CLUSTERED@;"
+               "CREATE INDEX installed_context ON installed (context);"
+               "CREATE INDEX notice_installed ON notice (installed, vulnerability);"
+               "CREATE TABLE subject (" /* a node or image that was examined */
+               " number @SERIAL@,"
+               " kind TEXT NOT NULL,"
+               " thing TEXT NOT NULL UNIQUE,"
+               " project TEXT NOT NULL,"
+               " frame TEXT NOT NULL,"
+               " examined BIGINT NOT NULL,"
+               " facts TEXT NOT NULL,"
+               " contexts TEXT NOT NULL,"
+      " advisories BIGINT NOT NULL,"
+      " judged BIGINT NOT NULL,"
+      " uncounted BIGINT NOT NULL," /* told and counted may differ */
+      " summary TEXT NOT NULL,"
+      " installed @BLOB@,"          /* number sets: what it carries, */
+      " told @BLOB@,"               /* what was said about it, */
+      " counted @BLOB@"             /* what of that exposure counts; NULL: nothing */
+      ");"
+               "CREATE INDEX subject_project ON subject (project, thing);"
+               "CREATE INDEX subject_uncounted ON subject (number) WHERE uncounted = 1;"
+               "CREATE TABLE carried ("
+               " installed BIGINT NOT NULL,"
+               " subject BIGINT NOT NULL,"
+               " PRIMARY KEY (installed, subject)"
+               ") @CLUSTERED@;"
+               "CREATE TABLE exposure (" /* how many things of a project have a vulnerability */
+               " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+               " vulnerability BIGINT NOT NULL,"
+               " severity BIGINT NOT NULL,"
+               " things BIGINT NOT NULL,"
+               " fixable BIGINT NOT NULL,"
+               " PRIMARY KEY (project, vulnerability, severity)"
+               ") @CLUSTERED@;"
+               "CREATE INDEX exposure_vulnerability ON exposure (vulnerability, project);" },
     { NULL, NULL },
 };

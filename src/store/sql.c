@@ -147,14 +147,22 @@ static void add_parameters(GString *text, unsigned first, unsigned count)
 }
 
 struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
-                                const struct sql_value *keys, unsigned count)
+                                const struct sql_value *values, unsigned fixed, unsigned count)
 {
     g_assert(count > 0 && count <= db->drv->batch);
     g_autoptr(GString) list = g_string_new(NULL);
-    add_parameters(list, 1, count);
+    add_parameters(list, fixed + 1, count);
     g_auto(GStrv) parts = g_strsplit(statement, "@KEYS@", -1);
     g_autofree char *text = g_strjoinv(list->str, parts);
-    return db->drv->query(db, text, keys, count, NULL, error);
+    return db->drv->query(db, text, values, fixed + count, NULL, error);
+}
+
+bool sql_run_keys(struct sql *db, GError **error, const char *statement,
+                  const struct sql_value *values, unsigned fixed, unsigned count)
+{
+    struct sql_rows *rows = sql_query_keys(db, error, statement, values, fixed, count);
+    sql_rows_free(rows);
+    return rows != NULL;
 }
 
 bool sql_insert(struct sql *db, GError **error, const char *head, const char *tail,

@@ -63,9 +63,13 @@ bool sql_insert(struct sql *db, GError **error, const char *head, const char *ta
                 unsigned columns, const struct sql_value *values, size_t rows);
 /* How many keys one statement should look up (sql_query_keys()). */
 unsigned sql_batch(const struct sql *db);
-/* Rows of a statement with "IN (@KEYS@)": keys are count values, at most sql_batch(). */
+/* Rows of a statement with "IN (@KEYS@)": values holds `fixed` parameters $1, $2..., then count
+ * keys, at most sql_batch(). */
 struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
-                                const struct sql_value *keys, unsigned count);
+                                const struct sql_value *values, unsigned fixed, unsigned count);
+/* The same for a statement that only changes things. */
+bool sql_run_keys(struct sql *db, GError **error, const char *statement,
+                  const struct sql_value *values, unsigned fixed, unsigned count);
 
 /* Runs body in a transaction that sees no other's half-done work, and again from the start when the
  * database asks for that (SQLite: busy; PostgreSQL: serialization failure, deadlock), so body must

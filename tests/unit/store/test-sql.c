@@ -160,7 +160,7 @@ static void test_many_rows_go_and_come_in_few_statements(struct store_test *t, c
     struct sql_value keys[] = { { .type = 's', .text = "name449" }, { .type = 's', .text = "x" } };
     g_autoptr(sql_rows) rows =
         sql_query_keys(t->db, &error, "SELECT n FROM numbered WHERE name IN (@KEYS@)", keys,
-                       MIN(sql_batch(t->db), G_N_ELEMENTS(keys)));
+                       0, MIN(sql_batch(t->db), G_N_ELEMENTS(keys)));
     g_assert_true(sql_rows_next(rows, &error));
     g_assert_cmpint(sql_int(rows, 0), ==, 449);
     g_assert_false(sql_rows_next(rows, &error));

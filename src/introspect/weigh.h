@@ -1,0 +1,38 @@
+/* Weighing: what the findings of all that a thing carries come to, in a summary, and what is new or
+ * gone since it was told last. */
+#pragma once
+#include <jansson.h>
+
+#include "base/json_writer.h"
+#include "store/exposures.h"
+#include "store/subjects.h"
+
+/* Room to work in; one for many things. */
+struct scale;
+typedef struct scale scale;
+struct scale *scale_new(void);
+void scale_free(struct scale *s);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(scale, scale_free)
+
+/* What of a frame the summary needs, as JSON; g_free(). */
+struct frame;
+char *weigh_frame(const struct frame *f);
+
+/* Sets s->told and s->summary from what it carries. contexts: context_load(). */
+bool weigh(struct scale *scale, struct subject *s, const struct exposures *exposures,
+           GHashTable *contexts, GError **error);
+/* "complete" of the summary that weigh() made last. */
+bool weighed_complete(const struct scale *scale);
+
+/* What was told before (NULL: nothing) against what weigh() has just told of s. */
+struct weigh_changes {
+    guint added, gone, worse; /* vulnerabilities */
+};
+/* Writes the members "new", "gone", "worse" and their counts. */
+bool weigh_write_changes(struct scale *scale, struct sql *db, struct wording *words,
+                         const GArray *before, const struct subject *s, struct json_writer *w,
+                         struct weigh_changes *out, GError **error);
+/* Adds the event "findings.changed" when there is a difference; cause: "introspection",
+ * "advisories". In a transaction of the caller's. */
+bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, const GArray *before,
+                const struct subject *s, const char *cause, GError **error);

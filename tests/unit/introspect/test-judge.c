@@ -1,0 +1,466 @@
+#include "introspect/judge.h"
+
+#include <string.h>
+
+#include "../advisory/fixture.h"
+#include "../store/store-test.h"
+#include "base/error.h"
+#include "introspect/rejudge.h"
+#include "report/report.h"
+#include "store/events.h"
+#include "store/findings.h"
+#include "store/projects.h"
+#include "store/subjects.h"
+
+/* Three flaws of bookworm: one mended in openssh, one open in it, one mended in zlib. */
+#define OSV(id, package, fixed)                                                                    \
+    "{\"id\":\"" id "\",\"modified\":\"2024-12-05T14:55:52Z\",\"details\":\"About " id             \
+    ".\",\"severity\":[{\"type\":\"CVSS_V3\",\"score\":\"CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:"  \
+    "H/A:H\"}],\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"" package        \
+    "\"},\"ranges\":[{\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"}" fixed "]}]}]}\n"
+#define FIXED(version) ",{\"fixed\":\"" version "\"}"
+#define DSA                                                                                        \
+    "{\"id\":\"DSA-5724-1\",\"modified\":\"2024-07-01T00:00:00Z\",\"summary\":\"openssh\","        \
+    "\"affected\":[{\"package\":{\"ecosystem\":\"Debian:12\",\"name\":\"openssh\"},\"ranges\":[{"  \
+    "\"type\":\"ECOSYSTEM\",\"events\":[{\"introduced\":\"0\"},{\"fixed\":\"1:9.2p1-2+deb12u3\"}"  \
+    "]}]}]}\n"
+static const char first_feed[] = OSV("CVE-2024-0001", "openssh", FIXED("1:9.2p1-2+deb12u3"))
+    OSV("CVE-2024-0002", "openssh", "") DSA;
+static const char second_feed[] = OSV("CVE-2024-0001", "openssh", FIXED("1:9.2p1-2+deb12u3"))
+    OSV("CVE-2024-0003", "zlib", FIXED("1:1.3")) OSV("CVE-2024-0004", "openssh", "") DSA;
+
+static const struct caller everyone = { .account = (char *)"", .admin = true, .auditor = true };
+
+struct scene {
+    struct store_test t;
+    struct fixture f;
+    char *project;
+};
+
+static char *make_project(struct sql *db, const char *name)
+{
+    GError *error = NULL;
+    const struct project_values values = { .name = name, .description = "", .locations = "[]" };
+    char *id = project_create(db, &values, &error);
+    g_assert_no_error(error);
+    return id;
+}
+
+static void setup(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    store_test_open(&s->t);
+    sql_close(s->t.db);
+    s->t.db = store_open(s->t.url, &error);
+    g_assert_no_error(error);
+    fixture_init(&s->f);
+    fixture_import(&s->f, "d.jsonl", first_feed, NULL, NULL);
+    s->project = make_project(s->t.db, "web");
+}
+
+static void teardown(struct scene *s, const void *unused)
+{
+    g_free(s->project);
+    fixture_done(&s->f);
+    store_test_close(&s->t);
+}
+
+/* --- frames
+ * ----------------------------------------------------------------------------------------- */
+
+static struct frame *make_frame(const char *sshd, const char *zlib)
+{
+    GError *error = NULL;
+    static const struct frame_os os = { .root = "disk0p1",
+                                        .id = "debian",
+                                        .version_id = "12",
+                                        .codename = "bookworm",
+                                        .pretty_name = "Debian GNU/Linux 12 (bookworm)",
+                                        .support_end = 4102444800 };
+    struct frame *f = frame_new("node");
+    g_assert_true(frame_add(f, FRAME_OS, &os, &error));
+    const struct frame_package packages[] = {
+        { .type = "deb", .name = "openssh-server", .version = sshd, .source = "openssh" },
+        { .type = "deb", .name = "openssh-client", .version = sshd, .source = "openssh" },
+        { .type = "deb", .name = "zlib1g", .version = zlib, .source = "zlib" },
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(packages); i++) {
+        if (packages[i].version != NULL)
+            g_assert_true(frame_add(f, FRAME_PACKAGE, &packages[i], &error));
+    }
+    frame_finish(f);
+    return f;
+}
+
+static struct thing *node_named(struct scene *s, const char *project, const char *name)
+{
+    GError *error = NULL;
+    struct thing *t = thing_find(s->t.db, THING_NODE, &everyone, project, name, NULL);
+    if (t != NULL)
+        return t;
+    const struct thing_values values = {
+        .name = name, .where = "[\"/a\"]", .kind = "own", .labels = "{}", .schedule = ""
+    };
+    g_autofree char *id = thing_create(s->t.db, THING_NODE, project, &values, &error);
+    g_assert_no_error(error);
+    return thing_find(s->t.db, THING_NODE, &everyone, project, id, &error);
+}
+
+struct keeping {
+    const struct judging *j;
+    const struct thing *node;
+    struct judged *judged;
+};
+
+static bool keep(struct sql *db, void *user, GError **error)
+{
+    struct keeping *k = user;
+    return judging_keep(db, k->j, THING_NODE, k->node, "FRAME", k->judged, error);
+}
+
+static struct judged examine(struct scene *s, const char *project, const char *name,
+                             const char *sshd, const char *zlib)
+{
+    GError *error = NULL;
+    struct judged judged = { 0 };
+    g_autoptr(thing) node = node_named(s, project, name);
+    struct frame *f = make_frame(sshd, zlib);
+    g_autoptr(judging) j = judging_new(s->t.db, s->f.database, f, &error);
+    g_assert_no_error(error);
+    frame_free(f);
+    struct keeping k = { j, node, &judged };
+    g_assert_true(sql_transaction(s->t.db, keep, &k, &error));
+    g_assert_no_error(error);
+    return judged;
+}
+
+static void examine_only(struct scene *s, const char *project, const char *name, const char *sshd,
+                         const char *zlib)
+{
+    struct judged judged = examine(s, project, name, sshd, zlib);
+    judged_done(&judged);
+}
+
+#define OLD "1:9.2p1-2+deb12u2"
+#define NEW "1:9.2p1-2+deb12u3"
+
+static void import_second(struct scene *s)
+{
+    (void)g_remove(s->f.database);
+    fixture_import(&s->f, "d.jsonl", second_feed, NULL, NULL);
+}
+
+static void rejudge(struct scene *s)
+{
+    GError *error = NULL;
+    g_assert_true(rejudge_now(s->t.db, s->f.database, &error));
+    g_assert_no_error(error);
+}
+
+static void count_all(struct scene *s)
+{
+    GError *error = NULL;
+    for (bool left = true; left;)
+        g_assert_true(facts_count(s->t.db, 2, &left, &error));
+    g_assert_no_error(error);
+}
+
+static char *last_event(struct scene *s, guint *count)
+{
+    GError *error = NULL;
+    const struct store_page all = { .after = "", .limit = 1000 };
+    g_autoptr(GPtrArray) events = event_list(s->t.db, &everyone, NULL, &all, &error);
+    g_assert_no_error(error);
+    *count = events->len;
+    const struct event *e = events->len > 0 ? events->pdata[events->len - 1] : NULL;
+    return g_strdup(e != NULL ? e->data : "");
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        g_error("no %s in %s", part, text);
+}
+
+/* --- tests
+ * ------------------------------------------------------------------------------------------- */
+
+static void test_a_frame_is_summed_up(struct scene *s, const void *unused)
+{
+    guint events;
+    struct judged j = examine(s, s->project, "a", OLD, "1:1.2");
+    assert_has(j.summary, "\"packages\":3,\"vulnerable_packages\":2,\"advisories\":2,\"findings\":"
+                          "4,\"fixable\":1,\"known_exploited\":0");
+    assert_has(j.summary, "\"high\":2");
+    assert_has(j.summary, "\"complete\":true");
+    assert_has(j.summary, "\"os\":[\"Debian GNU/Linux 12 (bookworm)\"]");
+    assert_has(j.changes, "\"first\":true");
+    assert_has(j.changes, "\"new_count\":2");
+    assert_has(j.changes, "\"added_count\":0");
+    g_assert_cmpstr(j.coverage, ==, "complete");
+    judged_done(&j);
+    g_autofree char *event = last_event(s, &events);
+    g_assert_cmpuint(events, ==, 1);
+    assert_has(event, "\"fixed_version\":\"1:9.2p1-2+deb12u3\"");
+    assert_has(event, "\"counts\":{\"new\":2,\"gone\":0,\"worse\":0}");
+}
+
+static void test_an_update_makes_findings_go(struct scene *s, const void *unused)
+{
+    guint events;
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    struct judged j = examine(s, s->project, "a", NEW, NULL);
+    assert_has(j.changes, "\"gone\":[{\"id\":\"CVE-2024-0001\",\"severity\":\"high\"}]");
+    assert_has(j.changes, "\"new_count\":0");
+    assert_has(j.changes, "\"removed\":[{\"name\":\"zlib1g\",\"version\":\"1:1.2\"}]");
+    assert_has(j.changes, "\"from\":\"" OLD "\",\"to\":\"" NEW "\",\"upgrade\":true");
+    assert_has(j.summary, "\"advisories\":1");
+    judged_done(&j);
+    j = examine(s, s->project, "a", NEW, NULL);
+    assert_has(j.changes, "\"gone_count\":0");
+    judged_done(&j);
+    g_autofree char *event = last_event(s, &events);
+    g_assert_cmpuint(events, ==, 2); /* no change, no event */
+}
+
+static GPtrArray *things_of(struct scene *s, const struct caller *caller, const char *id)
+{
+    GError *error = NULL;
+    const struct store_page all = { .after = "", .limit = 100 };
+    GPtrArray *found = vulnerability_things(s->t.db, caller, id, NULL, &all, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(vulnerability_count_things(s->t.db, caller, id, NULL, &error), ==, found->len);
+    g_assert_no_error(error);
+    return found;
+}
+
+static void test_things_are_found_by_vulnerability_and_advisory(struct scene *s, const void *unused)
+{
+    static const char *const ids[] = { "CVE-2024-0001", "DSA-5724-1" };
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    examine_only(s, s->project, "b", NEW, "1:1.2");
+    examine_only(s, s->project, "c", OLD, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(ids); i++) {
+        g_autoptr(GPtrArray) found = things_of(s, &everyone, ids[i]);
+        g_assert_cmpuint(found->len, ==, 2);
+        const struct affected_thing *a = found->pdata[0], *c = found->pdata[1];
+        g_assert_cmpstr(a->name, ==, "a");
+        g_assert_cmpstr(c->name, ==, "c");
+        g_assert_cmpuint(a->packages->len, ==, 2);
+        const struct affected_package *p = a->packages->pdata[1];
+        g_assert_cmpstr(p->id, ==, "CVE-2024-0001");
+        g_assert_cmpstr(p->name, ==, "openssh-server");
+        g_assert_cmpstr(p->version, ==, OLD);
+        g_assert_cmpstr(p->fixed, ==, NEW);
+        g_assert_cmpstr(p->advisories, ==, "DSA-5724-1");
+        g_assert_cmpint(p->state, ==, FINDING_FIXED);
+    }
+    g_autoptr(GPtrArray) none = things_of(s, &everyone, "CVE-1999-0001");
+    g_assert_cmpuint(none->len, ==, 0);
+}
+
+static GPtrArray *vulnerabilities(struct scene *s, const struct caller *caller,
+                                  const struct vulnerability_filter *filter)
+{
+    GError *error = NULL;
+    const struct store_page all = { .after = "", .limit = 100 };
+    count_all(s);
+    GPtrArray *found = vulnerability_list(s->t.db, caller, filter, &all, &error);
+    g_assert_no_error(error);
+    return found;
+}
+
+static void test_vulnerabilities_are_counted_and_paged(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    const struct vulnerability_filter all = { 0 }, fixable = { .fixable = true },
+                                      critical = { .min_severity = SEVERITY_CRITICAL };
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    examine_only(s, s->project, "b", NEW, "1:1.2");
+    g_autoptr(GPtrArray) found = vulnerabilities(s, &everyone, &all);
+    g_assert_cmpuint(found->len, ==, 2);
+    const struct vulnerability *first = found->pdata[0], *second = found->pdata[1];
+    g_assert_cmpstr(first->id, ==, "CVE-2024-0001");
+    g_assert_cmpint(first->things, ==, 1);
+    g_assert_cmpint(first->fixable, ==, 1);
+    g_assert_cmpint(first->severity, ==, SEVERITY_HIGH);
+    g_assert_cmpstr(first->title, ==, "About CVE-2024-0001");
+    g_assert_cmpint(second->things, ==, 2);
+    g_assert_cmpint(second->fixable, ==, 0);
+    const struct store_page behind = { .after = first->cursor, .limit = 10 };
+    g_autoptr(GPtrArray) rest = vulnerability_list(s->t.db, &everyone, &all, &behind, &error);
+    g_assert_cmpuint(rest->len, ==, 1);
+    g_assert_cmpstr(((struct vulnerability *)rest->pdata[0])->id, ==, "CVE-2024-0002");
+    g_autoptr(GPtrArray) mended = vulnerabilities(s, &everyone, &fixable);
+    g_assert_cmpuint(mended->len, ==, 1);
+    g_autoptr(GPtrArray) worst = vulnerabilities(s, &everyone, &critical);
+    g_assert_cmpuint(worst->len, ==, 0);
+    g_autoptr(vulnerability) one = vulnerability_find(s->t.db, &everyone, "CVE-2024-0002", &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(one->things, ==, 2);
+    /* What is mended is not counted any more. */
+    examine_only(s, s->project, "a", NEW, "1:1.2");
+    g_autoptr(GPtrArray) left = vulnerabilities(s, &everyone, &all);
+    g_assert_cmpuint(left->len, ==, 1);
+}
+
+static void test_projects_do_not_see_each_other(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    const struct vulnerability_filter all = { 0 };
+    const struct caller member = { .account = (char *)"MEMBER" };
+    g_autofree char *other = make_project(s->t.db, "db");
+    g_assert_true(
+        sql_run(s->t.db, NULL, &error,
+                "INSERT INTO account (id, name, site, created) VALUES ('MEMBER', 'm', '', 0)", ""));
+    g_assert_true(member_set(s->t.db, other, "MEMBER", ROLE_VIEWER, &(bool){ false }, &error));
+    g_assert_no_error(error);
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    examine_only(s, other, "x", NEW, "1:1.2");
+    g_autoptr(GPtrArray) found = vulnerabilities(s, &member, &all);
+    g_assert_cmpuint(found->len, ==, 1);
+    const struct vulnerability *v = found->pdata[0];
+    g_assert_cmpstr(v->id, ==, "CVE-2024-0002");
+    g_assert_cmpint(v->things, ==, 1);
+    g_autoptr(GPtrArray) own = things_of(s, &member, "CVE-2024-0002");
+    g_assert_cmpuint(own->len, ==, 1);
+    g_autoptr(GPtrArray) foreign = things_of(s, &member, "CVE-2024-0001");
+    g_assert_cmpuint(foreign->len, ==, 0);
+    g_assert_null(vulnerability_find(s->t.db, &member, "CVE-2024-0001", &error));
+    g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    g_autoptr(thing) a = node_named(s, s->project, "a");
+    g_assert_null(thing_facts_find(s->t.db, &member, a->id, &error));
+    g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    const char *const ids[] = { a->id };
+    g_autoptr(GHashTable) facts = thing_facts_of(s->t.db, &member, ids, 1, &error);
+    g_assert_cmpuint(g_hash_table_size(facts), ==, 0);
+    g_autoptr(GHashTable) seen = thing_facts_of(s->t.db, &everyone, ids, 1, &error);
+    g_assert_cmpuint(g_hash_table_size(seen), ==, 1);
+}
+
+/* All that is kept, but for times and the numbers of advisories. */
+static char *dump(struct scene *s)
+{
+    static const char *const statements[] = {
+        "SELECT t.name || ' ' || s.summary FROM subject s JOIN node t ON t.id = s.thing ORDER BY 1",
+        "SELECT i.name || ' ' || i.version || ' ' || v.name || ' ' || coalesce(v.title, '') || ' '"
+        " || v.exploited || ' ' || f.severity || ' ' || f.state || ' ' || coalesce(f.fixed, '-')"
+        " || ' ' || coalesce(f.advisories, '-') || ' ' || coalesce(f.aliases, '-') FROM finding f"
+        " JOIN installed i ON i.number = f.installed"
+        " JOIN vulnerability v ON v.number = f.vulnerability ORDER BY 1",
+        "SELECT n.name || ' ' || i.name || ' ' || i.version || ' ' || v.name FROM notice n"
+        " JOIN installed i ON i.number = n.installed"
+        " JOIN vulnerability v ON v.number = n.vulnerability ORDER BY 1",
+        "SELECT v.name || ' ' || e.severity || ' ' || e.things || ' ' || e.fixable FROM exposure e"
+        " JOIN vulnerability v ON v.number = e.vulnerability WHERE e.things > 0 ORDER BY 1",
+    };
+    GString *out = g_string_new(NULL);
+    GError *error = NULL;
+    count_all(s);
+    for (size_t i = 0; i < G_N_ELEMENTS(statements); i++) {
+        g_autoptr(sql_rows) rows = sql_query(s->t.db, &error, statements[i], "");
+        g_assert_no_error(error);
+        while (sql_rows_next(rows, &error))
+            g_string_append_printf(out, "%s\n", sql_text(rows, 0));
+        g_assert_no_error(error);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void examine_some(struct scene *s)
+{
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    examine_only(s, s->project, "b", NEW, "1:1.3");
+    examine_only(s, s->project, "c", OLD, "1:1.3");
+}
+
+static void test_judging_again_comes_to_what_judging_anew_does(struct scene *s, const void *unused)
+{
+    guint before, events;
+    examine_some(s);
+    g_autofree char *event = last_event(s, &before);
+    import_second(s);
+    rejudge(s);
+    g_autofree char *again = dump(s);
+    g_free(event);
+    event = last_event(s, &events);
+    g_assert_cmpuint(events, ==, before + 3);
+    assert_has(event, "\"cause\":\"advisories\",\"first\":false");
+    assert_has(event, "\"gone\":[{\"id\":\"CVE-2024-0002\"");
+    rejudge(s); /* nothing is left to be done */
+    g_autofree char *same = last_event(s, &before);
+    g_assert_cmpuint(events, ==, before);
+    struct scene fresh = { 0 };
+    setup(&fresh, NULL);
+    import_second(&fresh);
+    examine_some(&fresh);
+    g_autofree char *anew = dump(&fresh);
+    g_assert_cmpstr(again, ==, anew);
+    assert_has(again, "CVE-2024-0003");
+    teardown(&fresh, NULL);
+}
+
+static void test_what_is_deleted_leaves_nothing(struct scene *s, const void *unused)
+{
+    static const char *const tables[] = { "subject", "carried", "exposure", "installed",
+                                          "finding", "notice",  "context" };
+    GError *error = NULL;
+    g_autofree char *other = make_project(s->t.db, "db");
+    examine_some(s);
+    examine_only(s, other, "x", OLD, "1:1.3");
+    count_all(s);
+    g_autoptr(thing) x = node_named(s, other, "x");
+    g_assert_true(thing_delete(s->t.db, THING_NODE, other, x->id, 0, &error));
+    g_assert_true(project_delete(s->t.db, s->project, 0, &error));
+    g_autoptr(GPtrArray) found = things_of(s, &everyone, "CVE-2024-0002");
+    g_assert_cmpuint(found->len, ==, 0); /* at once */
+    for (bool left = true; left;)
+        g_assert_true(facts_sweep(s->t.db, 0, &left, &error));
+    g_assert_true(facts_sweep(s->t.db, -1000000, &(bool){ false }, &error));
+    g_assert_no_error(error);
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++) {
+        g_autofree char *statement = g_strdup_printf("SELECT count(*) FROM %s", tables[i]);
+        g_autoptr(sql_rows) rows = sql_query(s->t.db, &error, statement, "");
+        g_assert_true(sql_rows_next(rows, &error));
+        if (sql_int(rows, 0) != 0)
+            g_error("%s: %d rows", tables[i], (int)sql_int(rows, 0));
+    }
+}
+
+static void test_without_advisories_nothing_is_clean(struct scene *s, const void *unused)
+{
+    (void)g_remove(s->f.database);
+    struct judged j = examine(s, s->project, "a", OLD, "1:1.2");
+    assert_has(j.summary, "\"complete\":false");
+    g_assert_cmpstr(j.coverage, ==, "incomplete");
+    judged_done(&j);
+    fixture_import(&s->f, "d.jsonl", first_feed, NULL, NULL);
+    rejudge(s);
+    g_autoptr(GPtrArray) found = things_of(s, &everyone, "CVE-2024-0002");
+    g_assert_cmpuint(found->len, ==, 1);
+    g_autoptr(thing) a = node_named(s, s->project, "a");
+    g_autoptr(thing_facts) facts = thing_facts_find(s->t.db, &everyone, a->id, NULL);
+    assert_has(facts->summary, "\"complete\":true");
+    assert_has(facts->advisories, "\"name\":");
+}
+
+#define ADD(title, function)                                                                       \
+    g_test_add("/introspect/judge: " title, struct scene, NULL, setup, function, teardown)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("a frame is summed up", test_a_frame_is_summed_up);
+    ADD("an update makes findings go", test_an_update_makes_findings_go);
+    ADD("things are found by vulnerability and advisory",
+        test_things_are_found_by_vulnerability_and_advisory);
+    ADD("vulnerabilities are counted and paged", test_vulnerabilities_are_counted_and_paged);
+    ADD("projects do not see each other", test_projects_do_not_see_each_other);
+    ADD("judging again comes to what judging anew does",
+        test_judging_again_comes_to_what_judging_anew_does);
+    ADD("what is deleted leaves nothing", test_what_is_deleted_leaves_nothing);
+    ADD("without advisories nothing is clean", test_without_advisories_nothing_is_clean);
+    return g_test_run();
+}
