@@ -25,11 +25,13 @@ char *queue_add(struct sql *db, const char *kind, const char *project, const cha
     int64_t now = store_now();
     if (options == NULL)
         options = &usual;
-    bool ok = sql_run(db, NULL, error,
-                      "INSERT INTO job (id, kind, project, pool, priority, payload, state, attempt,"
-                      " created, due) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8)",
-                      "ssssisii", id, kind, project, options->pool != NULL ? options->pool : "",
-                      options->priority, payload, now, options->due > 0 ? options->due : now);
+    bool ok =
+        sql_run(db, NULL, error,
+                "INSERT INTO job (id, kind, project, pool, priority, payload, state, attempt,"
+                " created, due, extra) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9)",
+                "ssssisiii", id, kind, project, options->pool != NULL ? options->pool : "",
+                options->priority, payload, now, options->due > 0 ? options->due : now,
+                (int64_t)options->extra_attempts);
     return ok ? g_steal_pointer(&id) : NULL;
 }
 
@@ -44,7 +46,7 @@ struct taking {
 
 /* Among the first of each project only one can be chosen, so it is enough to look at those. */
 static const char choose[] =
-    "SELECT id, kind, project, pool, payload, attempt FROM job j"
+    "SELECT id, kind, project, pool, payload, attempt, extra FROM job j"
     " WHERE state = 'queued' AND due <= $1"
     " AND ($2 = 0 OR $2 > (SELECT count(*) FROM job r"
     "  WHERE r.project = j.project AND r.state = 'running'))"
@@ -76,6 +78,7 @@ static bool take(struct sql *db, void *user, GError **error)
     j->pool = g_strdup(sql_text(rows, 3));
     j->payload = g_strdup(sql_text(rows, 4));
     j->attempt = (unsigned)sql_int(rows, 5) + 1;
+    j->extra_attempts = (unsigned)sql_int(rows, 6);
     j->worker = g_strdup(t->worker);
     g_clear_pointer(&rows, sql_rows_free);
     return sql_run(db, NULL, error,
@@ -147,7 +150,7 @@ bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits
                   const char *reason, bool repeat, GError **error)
 {
     int64_t now = store_now(), wait = limits->backoff;
-    bool again = repeat && j->attempt < limits->attempts;
+    bool again = repeat && j->attempt < limits->attempts + j->extra_attempts;
     for (unsigned i = 1; i < j->attempt && wait < BACKOFF_MAX; i++)
         wait *= 2;
     wait = MIN(wait, BACKOFF_MAX);
@@ -211,8 +214,8 @@ bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *
 {
     return sql_run(db, count, error,
                    "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
-                   " WHEN attempt >= $2 THEN 'dead' ELSE 'queued' END,"
-                   " finished = CASE WHEN cancelling = 1 OR attempt >= $2 THEN $1 END,"
+                   " WHEN attempt >= $2 + extra THEN 'dead' ELSE 'queued' END,"
+                   " finished = CASE WHEN cancelling = 1 OR attempt >= $2 + extra THEN $1 END,"
                    " reason = 'its worker ' || coalesce(worker, '') || ' did not answer any more',"
                    " lease = NULL WHERE state = 'running' AND lease < $1",
                    "ii", store_now(), (int64_t)limits->attempts);

@@ -10,6 +10,7 @@ struct job {
     char *id, *kind, *project, *pool, *payload; /* payload: JSON */
     char *worker;                               /* who holds it */
     unsigned attempt;                           /* 1 for the first run */
+    unsigned extra_attempts;                    /* as in its options */
 };
 typedef struct job job;
 void job_free(struct job *j);
@@ -22,6 +23,8 @@ struct job_options {
     int64_t priority;
     int64_t due;      /* not before, Unix microseconds; 0: now */
     const char *pool; /* NULL: none */
+    /* Beyond those of the limits: for what others may take hours to mend. */
+    unsigned extra_attempts;
 };
 /* Puts a job into the queue; in a transaction of the caller's it is there when that ends. Returns
  * its id; g_free(). */
@@ -57,8 +60,8 @@ bool queue_return(struct sql *db, const struct job *j, GError **error);
 /* A waiting job ends at once; a running one when its worker hears of it. False with
  * ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
 bool queue_cancel(struct sql *db, const char *id, GError **error);
-/* Somebody wants a waiting job sooner: with at least this priority, and without waiting for its time
- * after a failure. Does nothing to one that is not waiting. */
+/* Somebody wants a waiting job sooner: with at least this priority, and without waiting for its
+ * time after a failure. Does nothing to one that is not waiting. */
 bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error);
 /* Jobs whose lease has run out go back, or are given up; *count says how many. */
 bool queue_recover(struct sql *db, const struct queue_limits *limits, uint64_t *count,

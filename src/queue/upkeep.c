@@ -51,14 +51,14 @@ GPtrArray *queue_workers(struct sql *db, const char *prefix, GError **error)
 bool queue_release(struct sql *db, const char *worker, const struct queue_limits *limits,
                    uint64_t *count, GError **error)
 {
-    return sql_run(
-               db, count, error,
-               "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
-               " WHEN attempt >= $3 THEN 'dead' ELSE 'queued' END,"
-               " finished = CASE WHEN cancelling = 1 OR attempt >= $3 THEN CAST($2 AS BIGINT) END,"
-               " reason = 'its worker ' || $1 || ' has died', lease = NULL"
-               " WHERE state = 'running' AND worker = $1",
-               "sii", worker, store_now(), (int64_t)limits->attempts) &&
+    return sql_run(db, count, error,
+                   "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
+                   " WHEN attempt >= $3 + extra THEN 'dead' ELSE 'queued' END,"
+                   " finished = CASE WHEN cancelling = 1 OR attempt >= $3 + extra THEN CAST($2 AS "
+                   "BIGINT) END,"
+                   " reason = 'its worker ' || $1 || ' has died', lease = NULL"
+                   " WHERE state = 'running' AND worker = $1",
+                   "sii", worker, store_now(), (int64_t)limits->attempts) &&
            sql_run(db, NULL, error, "UPDATE duty SET worker = NULL, lease = 0 WHERE worker = $1",
                    "s", worker);
 }

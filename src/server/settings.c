@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "base/smtp_client.h"
 #include "base/yaml.h"
 #include "queue/broker.h"
 
@@ -34,6 +35,15 @@ static const struct item {
       HOURS_MAX, 1 },
     { NULL, "advisories", "ASSAY_ADVISORIES", offsetof(struct settings, advisories), 0 },
     { NULL, "broker", "ASSAY_BROKER", offsetof(struct settings, broker), 0 },
+    { "smtp", "url", "ASSAY_SMTP_URL", offsetof(struct settings, smtp.url), 0 },
+    { "smtp", "from", "ASSAY_SMTP_FROM", offsetof(struct settings, smtp.from), 0 },
+    { "smtp", "user", "ASSAY_SMTP_USER", offsetof(struct settings, smtp.user), 0 },
+    { "smtp", "password_file", "ASSAY_SMTP_PASSWORD_FILE",
+      offsetof(struct settings, smtp.password_file), 0 },
+    { "smtp", "ca_file", "ASSAY_SMTP_CA_FILE", offsetof(struct settings, smtp.ca_file), 0 },
+    { "smtp", "tls", "ASSAY_SMTP_TLS", offsetof(struct settings, smtp.tls), 0 },
+    { "webhooks", "private_addresses", "ASSAY_WEBHOOKS_PRIVATE_ADDRESSES",
+      offsetof(struct settings, private_addresses), 0 },
     { "workers", "threads", "ASSAY_WORKERS_THREADS", offsetof(struct settings, workers.threads),
       THREADS_MAX },
     { "workers", "attempts", "ASSAY_WORKERS_ATTEMPTS", offsetof(struct settings, workers.attempts),
@@ -105,6 +115,13 @@ void settings_free(struct settings *s)
     g_free(s->key_file);
     g_free(s->advisories);
     g_free(s->broker);
+    g_free(s->smtp.url);
+    g_free(s->smtp.from);
+    g_free(s->smtp.user);
+    g_free(s->smtp.password_file);
+    g_free(s->smtp.ca_file);
+    g_free(s->smtp.tls);
+    g_free(s->private_addresses);
     g_strfreev(s->proxies);
     json_decref(s->limits);
     json_decref(s->storage);
@@ -267,9 +284,40 @@ bool settings_environment(struct settings *s, GError **error)
     return true;
 }
 
+static bool is_one_of(const char *what, const char *value, const char *a, const char *b,
+                      GError **error)
+{
+    return value == NULL || g_str_equal(value, a) || g_str_equal(value, b) ||
+           fail(error, ASSAY_ERROR_INVALID, "%s: '%s' or '%s'", what, a, b);
+}
+
+static bool smtp_valid(const struct settings *s, GError **error)
+{
+    const char *url = s->smtp.url;
+    bool plain = g_strcmp0(s->smtp.tls, "none") == 0;
+    if (!is_one_of("smtp.tls", s->smtp.tls, "required", "none", error))
+        return false;
+    if (s->smtp.from != NULL && !smtp_address_valid(s->smtp.from, error)) {
+        g_prefix_error(error, "smtp.from: ");
+        return false;
+    }
+    if (url == NULL)
+        return true;
+    if ((!g_str_has_prefix(url, "smtp://") && !g_str_has_prefix(url, "smtps://")) ||
+        strchr(url, '@') != NULL)
+        return fail(error, ASSAY_ERROR_INVALID,
+                    "smtp.url: not smtp://HOST:PORT or smtps://HOST:PORT, without user");
+    if (s->smtp.from == NULL)
+        return fail(error, ASSAY_ERROR_INVALID, "smtp: from, the sender's address, is missing");
+    return !plain || s->smtp.user == NULL ||
+           fail(error, ASSAY_ERROR_INVALID, "smtp: a password needs TLS");
+}
+
 bool settings_valid(const struct settings *s, GError **error)
 {
     if ((s->certificate == NULL) != (s->key == NULL))
         return fail(error, ASSAY_ERROR_INVALID, "TLS needs both, a certificate and its key");
-    return s->broker == NULL || broker_check(s->broker, error);
+    return (s->broker == NULL || broker_check(s->broker, error)) && smtp_valid(s, error) &&
+           is_one_of("webhooks.private_addresses", s->private_addresses, "refused", "allowed",
+                     error);
 }

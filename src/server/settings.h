@@ -22,6 +22,11 @@ struct settings {
         uint64_t inspector_megabytes, inspector_seconds;
     } workers;
     char *broker; /* URL; NULL: none */
+    struct {
+        char *url, *from, *user, *password_file, *ca_file; /* NULL: none */
+        char *tls; /* "required", "none"; NULL: required */
+    } smtp;
+    char *private_addresses; /* for webhooks: "refused", "allowed"; NULL: refused */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
 };
 typedef struct settings settings;

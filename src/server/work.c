@@ -31,6 +31,13 @@ static void fill(struct worker_settings *to, const struct settings *s)
         .snapshots = { .storage = json_incref(s->storage) },
         .inspector_memory = s->workers.inspector_megabytes << 20,
         .inspector_seconds = (unsigned)s->workers.inspector_seconds,
+        .mail = { .url = g_strdup(s->smtp.url),
+                  .from = g_strdup(s->smtp.from),
+                  .user = g_strdup(s->smtp.user),
+                  .password_file = g_strdup(s->smtp.password_file),
+                  .ca_file = g_strdup(s->smtp.ca_file),
+                  .plain = g_strcmp0(s->smtp.tls, "none") == 0 },
+        .private_webhooks = g_strcmp0(s->private_addresses, "allowed") == 0,
     };
 }
 
@@ -39,6 +46,11 @@ static void work_free(struct work *w)
     g_free((char *)w->settings.store);
     g_free((char *)w->settings.advisories);
     g_free((char *)w->settings.broker);
+    g_free((char *)w->settings.mail.url);
+    g_free((char *)w->settings.mail.from);
+    g_free((char *)w->settings.mail.user);
+    g_free((char *)w->settings.mail.password_file);
+    g_free((char *)w->settings.mail.ca_file);
     json_decref((json_t *)w->settings.snapshots.storage);
     rates_free(w->settings.rates);
     seal_free(w->settings.seal);

@@ -1,5 +1,7 @@
 #include "store/events.h"
 
+#include "store/deliveries.h"
+
 void event_free(struct event *e)
 {
     if (e == NULL)
@@ -15,9 +17,11 @@ bool event_add(struct sql *db, const char *project, const char *kind, const char
                GError **error)
 {
     g_autofree char *id = store_id_new();
+    int64_t now = store_now();
     return sql_run(db, NULL, error,
                    "INSERT INTO event (id, project, kind, data, time) VALUES ($1, $2, $3, $4, $5)",
-                   "ssssi", id, project, kind, data, store_now());
+                   "ssssi", id, project, kind, data, now) &&
+           delivery_add_for_event(db, project, id, kind, data, now, error);
 }
 
 GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *project,

@@ -293,5 +293,43 @@ const struct store_step store_steps[] = {
                " PRIMARY KEY (project, vulnerability, severity)"
                ") @CLUSTERED@;"
                "CREATE INDEX exposure_vulnerability ON exposure (vulnerability, project);" },
+    { "notifications",
+      "ALTER TABLE job ADD COLUMN extra BIGINT NOT NULL DEFAULT 0;" /* runs beyond the usual */
+      "CREATE TABLE notification ("
+      " id TEXT PRIMARY KEY,"
+      " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+      " name TEXT NOT NULL,"
+      " kind TEXT NOT NULL,"     /* webhook, email */
+      " url TEXT,"               /* webhook */
+      " addresses TEXT,"         /* email: JSON */
+      " secret TEXT,"            /* webhook: sealed */
+      " events TEXT NOT NULL,"   /* JSON: kinds */
+      " severity TEXT NOT NULL," /* '' all */
+      " enabled BIGINT NOT NULL,"
+      " created BIGINT NOT NULL,"
+      " version BIGINT NOT NULL DEFAULT 1,"
+      " UNIQUE (project, name)"
+      ");"
+      "CREATE TABLE delivery ("
+      " id TEXT PRIMARY KEY,"
+      " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+      " notification TEXT NOT NULL REFERENCES notification (id) ON DELETE CASCADE,"
+      " event TEXT NOT NULL,"
+      " kind TEXT NOT NULL,"
+      " data TEXT NOT NULL,"
+      " time BIGINT NOT NULL,"
+      " job TEXT,"
+      " state TEXT NOT NULL," /* new, waiting, delivered, dead */
+      " attempts BIGINT NOT NULL DEFAULT 0,"
+      " status BIGINT NOT NULL DEFAULT 0,"
+      " reason TEXT,"
+      " created BIGINT NOT NULL,"
+      " finished BIGINT NOT NULL DEFAULT 0,"
+      " UNIQUE (notification, event)"
+      ");"
+      "CREATE INDEX delivery_notification ON delivery (notification, id);"
+      "CREATE INDEX delivery_project ON delivery (project);"
+      "CREATE INDEX delivery_new ON delivery (id) WHERE state = 'new';"
+      "CREATE INDEX delivery_finished ON delivery (finished) WHERE finished > 0;" },
     { NULL, NULL },
 };

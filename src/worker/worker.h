@@ -8,6 +8,13 @@
 #include "snapshot/snapshot.h"
 
 struct rates;
+
+/* The server that sends e-mail; url NULL: none. */
+struct worker_mail {
+    const char *url, *from, *user, *password_file, *ca_file;
+    bool plain; /* smtp:// without TLS */
+};
+
 struct worker_settings {
     const char *store;      /* URL */
     const char *advisories; /* path of the database; NULL: the usual one */
@@ -18,6 +25,8 @@ struct worker_settings {
     struct snapshot_settings snapshots;
     uint64_t inspector_memory; /* bytes; 0: as inspect.h has it */
     unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */
+    struct worker_mail mail;
+    bool private_webhooks; /* webhooks may be at addresses that are not public */
     struct rates *rates; /* introspect/rates.h: shared by all jobs of this process */
 };
 
