@@ -50,6 +50,12 @@ static const char *option_text(const struct course *c, const char *name)
     return json_string_value(json_object_get(c->options, name));
 }
 
+static bool wanted(void *user)
+{
+    const struct course *c = user;
+    return c->run->wanted(c->run);
+}
+
 static void set_snapshot_options(struct course *c)
 {
     c->snapshot = (struct snapshot_options){
@@ -58,6 +64,8 @@ static void set_snapshot_options(struct course *c)
         .deep = c->row->deep,
         .crash_consistent = json_is_true(json_object_get(c->options, "crash_consistent")),
         .quiesce = option_text(c, "quiesce"),
+        .wanted = wanted,
+        .user = c,
     };
 }
 
@@ -184,12 +192,14 @@ bool course_drop(struct introspection *row, const struct snapshot_options *optio
                  GError **error)
 {
     json_t *handles = json_loads(row->handles, 0, NULL), *left = json_array(), *one;
+    struct snapshot_options to_the_end = *options;
+    to_the_end.wanted = NULL;
     bool ok = true;
     size_t i;
     *changed = false;
     json_array_foreach(handles, i, one) {
         char *handle = json_dumps(one, JSON_COMPACT);
-        if (snapshot_drop(handle, options, ok ? error : NULL)) {
+        if (snapshot_drop(handle, &to_the_end, ok ? error : NULL)) {
             *changed = true;
         } else {
             ok = false;

@@ -126,6 +126,8 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
         return false;
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
+    if (!views_verify(v, error))
+        return false;
     bool whole = inspected_whole(o->frame) && inspect_target_references(target) == 0;
     c->row->bytes_read = (int64_t)o->frame->bytes_read;
     o->identities = views_identities(v);
@@ -352,8 +354,11 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     bool ok = go(c, &v, &o, &mine, &failure);
     g_clear_pointer(&v, views_free);
     if (!ok || !mine) {
-        if (ok)
+        /* Whatever was interrupted says so in its own words. */
+        if (!mine || !run->wanted(run)) {
+            g_clear_error(&failure);
             (void)worker_stopped(&failure);
+        }
         explain(c, &failure);
         undo(c, failure);
         g_propagate_error(error, g_steal_pointer(&failure));

@@ -47,6 +47,15 @@ struct views *views_make(struct course *c, GError **error)
     return g_steal_pointer(&v);
 }
 
+bool views_verify(const struct views *v, GError **error)
+{
+    for (guint i = 0; i < v->views->len; i++) {
+        if (!snapshot_verify(g_ptr_array_index(v->views, i), error))
+            return false;
+    }
+    return true;
+}
+
 void views_free(struct views *v)
 {
     if (v == NULL)

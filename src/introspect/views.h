@@ -12,6 +12,8 @@ typedef struct views views;
 /* Plans handles for all disks, saves them in the row, and makes the snapshots. On failure all that
  * was made is left to the handles. */
 struct views *views_make(struct course *c, GError **error);
+/* After the reading: false when what was read may be torn. */
+bool views_verify(const struct views *v, GError **error);
 void views_free(struct views *v);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(views, views_free)
 /* JSON array of what the disks are known by; g_free(). */
