@@ -163,7 +163,8 @@ static void test_what_may_get_better_is_tried_again(struct store_test *t, const 
 static void test_a_job_of_unknown_kind_waits_for_another_program(struct store_test *t,
                                                                  const void *unused)
 {
-    const struct worker_settings s = settings_of(t);
+    struct worker_settings s = settings_of(t);
+    s.limits.backoff = 600 * (int64_t)G_USEC_PER_SEC;
     g_autofree char *id = add(t, "newer");
     struct worker *w = start(&s, no_duties);
     wait_until(t, id, "attempt = 1 AND state = 'queued' AND reason LIKE '%newer%'");
