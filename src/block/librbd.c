@@ -70,7 +70,8 @@ static bool configure(struct rbd_pool *p, const struct rbd_access *access, GErro
     };
     int r = p->lib->rados_conf_read_file(p->cluster, access->conf);
     if (r < 0 && access->conf != NULL)
-        return fail_rbd(error, r, "%s: Ceph's configuration %s", p->label, access->conf);
+        return fail(error, ASSAY_ERROR_INVALID, "%s: Ceph's configuration %s: %s", p->label,
+                    access->conf, g_strerror(-r));
     if (r < 0)
         return fail(error, ASSAY_ERROR_INVALID,
                     "%s: there is no configuration of Ceph here (/etc/ceph/ceph.conf)", p->label);
@@ -95,7 +96,7 @@ static bool connect_to(struct rbd_pool *p, const struct rbd_name *name,
         return false;
     r = p->lib->rados_connect(p->cluster);
     if (r == -ENOENT)
-        return fail(error, ASSAY_ERROR_NOT_FOUND,
+        return fail(error, ASSAY_ERROR_IO,
                     "%s: connecting as %s: no monitor or no key is known for it", p->label, user);
     if (r < 0)
         return fail_rbd(error, r, "%s: connecting as %s", p->label, user);

@@ -32,7 +32,27 @@
     X(rbd_aio_get_return_value)                                                                    \
     X(rbd_aio_release)                                                                             \
     X(rbd_watchers_list)                                                                           \
-    X(rbd_watchers_list_cleanup)
+    X(rbd_watchers_list_cleanup)                                                                   \
+    X(rados_pool_reverse_lookup)                                                                   \
+    X(rados_ioctx_get_id)                                                                          \
+    X(rbd_create4)                                                                                 \
+    X(rbd_image_options_create)                                                                    \
+    X(rbd_image_options_set_uint64)                                                                \
+    X(rbd_image_options_set_string)                                                                \
+    X(rbd_image_options_destroy)                                                                   \
+    X(rbd_remove)                                                                                  \
+    X(rbd_snap_create)                                                                             \
+    X(rbd_snap_remove)                                                                             \
+    X(rbd_snap_is_protected)                                                                       \
+    X(rbd_snap_unprotect)                                                                          \
+    X(rbd_snap_get_id)                                                                             \
+    X(rbd_snap_list)                                                                               \
+    X(rbd_snap_list_end)                                                                           \
+    X(rbd_snap_rename)                                                                             \
+    X(rbd_get_id)                                                                                  \
+    X(rbd_get_data_pool_id)                                                                        \
+    X(rbd_aio_write)                                                                               \
+    X(rbd_flush)
 
 struct librbd {
 #define LIBRBD_MEMBER(name) typeof(name) *name;
@@ -49,6 +69,7 @@ struct rbd_pool {
 };
 typedef struct rbd_pool rbd_pool;
 
+/* ASSAY_ERROR_NOT_FOUND means that the cluster answers, and has no such pool. */
 struct rbd_pool *rbd_pool_open(const struct rbd_name *name, const struct rbd_access *access,
                                const char *label, GError **error);
 /* After all images in it have been closed. Accepts NULL. */

@@ -4,3 +4,4 @@
 
 extern const struct snapshot_driver snapshot_file_driver;
 extern const struct snapshot_driver snapshot_nbd_driver;
+extern const struct snapshot_driver snapshot_rbd_driver;
