@@ -22,7 +22,7 @@ struct judged {
     char *summary; /* JSON, as in struct thing_facts */
     char *changes; /* JSON: {"first": bool, "new": [...], "new_count", "gone": [...], "gone_count",
                       "worse": [...], "worse_count", "packages": {"added": [...], "removed": [...],
-                      "changed": [...], and a _count of each}}; lists hold at most 100 */
+                      "changed": [...], and a _count of each}}; lists hold at most 100, or 50 of vulnerabilities, the worst */
     const char *coverage; /* "complete", "incomplete"; static */
 };
 /* Contents only; accepts a zeroed one. */

@@ -8,7 +8,7 @@
 #include "store/events.h"
 #include "store/installed.h"
 
-enum { LISTED = 100 }; /* of each kind of change */
+enum { LISTED = 50 }; /* of each kind of change, the worst */
 
 /* What is known of one vulnerability, in the turn of the subject that is weighed. */
 struct mark {

@@ -1,6 +1,8 @@
 #include "introspect/judge.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../advisory/fixture.h"
 #include "../store/store-test.h"
@@ -402,6 +404,120 @@ static void test_judging_again_comes_to_what_judging_anew_does(struct scene *s, 
     teardown(&fresh, NULL);
 }
 
+/* --- interruptions -------------------------------------------------------------------------------
+ */
+
+static int steps_left;
+
+static bool wanted(const struct job_run *run)
+{
+    return steps_left-- > 0;
+}
+
+static void progress(const struct job_run *run, const char *json)
+{
+}
+
+/* The job's next run, which is stopped after so many steps. */
+static enum job_outcome run_job(struct scene *s, int steps)
+{
+    static const struct queue_limits limits = { .attempts = 100, .lease = 60000000 };
+    GError *error = NULL;
+    g_autoptr(job) job = queue_take(s->t.db, "worker", &limits, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(job);
+    const struct worker_settings settings = { .advisories = s->f.database };
+    struct job_run run = {
+        .settings = &settings, .db = s->t.db, .job = job, .wanted = wanted, .progress = progress
+    };
+    steps_left = steps;
+    enum job_outcome outcome = rejudge_job.run(&run, &error);
+    if (outcome == JOB_FAILED)
+        g_assert_true(queue_return(s->t.db, job, NULL));
+    g_clear_error(&error);
+    return outcome;
+}
+
+static void run_duty(struct scene *s)
+{
+    GError *error = NULL;
+    const struct worker_settings settings = { .advisories = s->f.database };
+    g_assert_true(rejudge_duty.run(&settings, s->t.db, &error));
+    g_assert_no_error(error);
+}
+
+static bool pending(struct scene *s)
+{
+    bool is = false;
+    g_assert_true(queue_pending(s->t.db, "rejudge", &is, NULL));
+    return is;
+}
+
+static void test_an_interrupted_job_comes_to_the_same(struct scene *s, const void *unused)
+{
+    guint before, events;
+    examine_some(s);
+    run_duty(s);
+    g_assert_false(pending(s)); /* all is judged */
+    g_free(last_event(s, &before));
+    import_second(s);
+    run_duty(s);
+    run_duty(s);
+    g_assert_true(pending(s));
+    int stops = 0;
+    while (run_job(s, stops) == JOB_FAILED)
+        g_assert_cmpint(++stops, <, 20);
+    g_assert_cmpint(stops, >=, 2);
+    g_assert_false(pending(s));
+    run_duty(s);
+    g_assert_false(pending(s));
+    g_free(last_event(s, &events));
+    g_assert_cmpuint(events, ==, before + 3); /* each thing's change is told once */
+    g_autofree char *again = dump(s);
+    struct scene fresh = { 0 };
+    setup(&fresh, NULL);
+    import_second(&fresh);
+    examine_some(&fresh);
+    g_autofree char *anew = dump(&fresh);
+    g_assert_cmpstr(again, ==, anew);
+    teardown(&fresh, NULL);
+}
+
+/* Another server's database is older: what it judges first is judged again. */
+static void test_the_newest_advisories_count(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    g_autofree char *older = g_build_filename(s->f.folder, "older.db", NULL);
+    g_autofree char *bytes = NULL, *usual = g_strdup(s->f.database);
+    gsize len;
+    g_assert_true(g_file_get_contents(s->f.database, &bytes, &len, &error));
+    import_second(s);
+    g_assert_true(g_file_set_contents(older, bytes, (gssize)len, &error));
+    const struct timespec long_ago[] = { { .tv_sec = 1700000000 }, { .tv_sec = 1700000000 } };
+    g_assert_cmpint(utimensat(AT_FDCWD, older, long_ago, 0), ==, 0);
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    g_free(g_steal_pointer(&s->f.database));
+    s->f.database = g_strdup(older);
+    examine_only(s, s->project, "b", OLD, "1:1.2");
+    examine_only(s, s->project, "c", NEW, "1:1.2");
+    run_duty(s);
+    g_assert_false(pending(s)); /* this server does not decide */
+    g_assert_false(rejudge_now(s->t.db, older, &error));
+    g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
+    g_clear_error(&error);
+    g_free(s->f.database);
+    s->f.database = g_steal_pointer(&usual);
+    run_duty(s);
+    g_assert_true(pending(s));
+    g_assert_cmpint(run_job(s, 1000), ==, JOB_DONE);
+    g_autoptr(GPtrArray) found = things_of(s, &everyone, "CVE-2024-0004");
+    g_assert_cmpuint(found->len, ==, 3);
+    g_autoptr(GPtrArray) gone = things_of(s, &everyone, "CVE-2024-0002");
+    g_assert_cmpuint(gone->len, ==, 0);
+    run_duty(s);
+    g_assert_false(pending(s));
+}
+
 static void test_what_is_deleted_leaves_nothing(struct scene *s, const void *unused)
 {
     static const char *const tables[] = { "subject", "carried", "exposure", "installed",
@@ -460,6 +576,8 @@ int main(int argc, char **argv)
     ADD("projects do not see each other", test_projects_do_not_see_each_other);
     ADD("judging again comes to what judging anew does",
         test_judging_again_comes_to_what_judging_anew_does);
+    ADD("an interrupted job comes to the same", test_an_interrupted_job_comes_to_the_same);
+    ADD("the newest advisories count", test_the_newest_advisories_count);
     ADD("what is deleted leaves nothing", test_what_is_deleted_leaves_nothing);
     ADD("without advisories nothing is clean", test_without_advisories_nothing_is_clean);
     return g_test_run();
