@@ -32,11 +32,17 @@ struct nbd {
     uint64_t extents_start, extents_end;
 };
 
-static bool fail_nbd(struct nbd *n, GError **error, const char *doing)
+/* What libnbd says, without the name of its function, which depends on when it noticed. */
+static const char *reason(void)
 {
     const char *why = nbd_get_error();
-    return fail(error, ASSAY_ERROR_IO, "%s: %s: %s", n->block.name, doing,
-                why != NULL ? why : "unknown error");
+    const char *after = why != NULL && g_str_has_prefix(why, "nbd_") ? strstr(why, ": ") : NULL;
+    return why == NULL ? "unknown error" : after != NULL ? after + 2 : why;
+}
+
+static bool fail_nbd(struct nbd *n, GError **error, const char *doing)
+{
+    return fail(error, ASSAY_ERROR_IO, "%s: %s: %s", n->block.name, doing, reason());
 }
 
 /* Lets the connection work for a while. False: failed, or no time left. */
@@ -250,7 +256,7 @@ struct block *block_nbd_new(int given_fd, const char *export_name, const char *n
     autoclose int fd = given_fd;
     struct nbd_handle *handle = nbd_create();
     if (handle == NULL) {
-        fail(error, ASSAY_ERROR_IO, "%s: %s", name, nbd_get_error());
+        fail(error, ASSAY_ERROR_IO, "%s: %s", name, reason());
         return NULL;
     }
     struct nbd *n = block_alloc(sizeof *n, &nbd_driver, name, 0);
