@@ -98,3 +98,4 @@
 #define LIMIT_BROKER_MESSAGE     (1u << 20)   /* bytes of a message that a broker brings */
 #define LIMIT_KEY_FILE           4096         /* keys that secrets are sealed with */
 #define LIMIT_SECRET             8192         /* a password, a token, a key */
+#define LIMIT_WATCHED_FILES      100000u      /* of a watched folder */

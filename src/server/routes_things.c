@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "server/routes.h"
 #include "store/things.h"
+#include "watch/folder_file.h"
 
 static const struct {
     const char *where, *kind, *usual; /* members, and the kind when none is given */
@@ -55,6 +56,19 @@ static bool may_name_all(const struct call *c, const json_t *where, GError **err
             return false;
     }
     return true;
+}
+
+/* Of an image as it will be; where NULL: that of before, which is JSON text. */
+static bool folder_valid(const char *kind, const json_t *where, const char *before, GError **error)
+{
+    if (!g_str_equal(kind, "folder"))
+        return true;
+    json_t *old = where == NULL ? json_loads(before, JSON_DECODE_ANY, NULL) : NULL;
+    g_autofree char *path = NULL, *pattern = NULL;
+    bool ok =
+        folder_location(json_string_value(where != NULL ? where : old), &path, &pattern, error);
+    json_decref(old);
+    return ok;
 }
 
 /* What the options become: members that are not there stay as they are, null takes one away. NULL
@@ -128,7 +142,8 @@ static bool create(struct call *c, GError **error)
                                     .labels = labels != NULL ? labels : "{}",
                                     .schedule = schedule != NULL ? schedule : "",
                                     .options = options };
-    if (!may_name_all(c, json_object_get(c->body, words[kind].where), error))
+    if (!may_name_all(c, json_object_get(c->body, words[kind].where), error) ||
+        !folder_valid(v.kind, json_object_get(c->body, words[kind].where), NULL, error))
         return false;
     g_autofree char *id = thing_create(c->db, kind, c->project->id, &v, error);
     if (id == NULL)
@@ -159,7 +174,9 @@ static bool change(struct call *c, GError **error)
                                     .schedule =
                                         json_is_null(schedule) ? "" : json_string_value(schedule),
                                     .options = options };
-    return may_name_all(c, json_object_get(c->body, words[kind].where), error) &&
+    const json_t *new = json_object_get(c->body, words[kind].where);
+    return may_name_all(c, new, error) &&
+           folder_valid(v.kind != NULL ? v.kind : t->kind, new, t->where, error) &&
            call_if_match(c, &version, error) &&
            thing_change(c->db, kind, c->project->id, t->id, version, &v, error) &&
            answer(c, t->id, error);

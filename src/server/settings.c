@@ -44,6 +44,10 @@ static const struct item {
     { "smtp", "tls", "ASSAY_SMTP_TLS", offsetof(struct settings, smtp.tls), 0 },
     { "webhooks", "private_addresses", "ASSAY_WEBHOOKS_PRIVATE_ADDRESSES",
       offsetof(struct settings, private_addresses), 0 },
+    { "watch", "settle_seconds", "ASSAY_WATCH_SETTLE_SECONDS",
+      offsetof(struct settings, watch.settle_seconds), DAY_SECONDS, 1 },
+    { "watch", "look_seconds", "ASSAY_WATCH_LOOK_SECONDS",
+      offsetof(struct settings, watch.look_seconds), DAY_SECONDS, 1 },
     { "workers", "threads", "ASSAY_WORKERS_THREADS", offsetof(struct settings, workers.threads),
       THREADS_MAX },
     { "workers", "attempts", "ASSAY_WORKERS_ATTEMPTS", offsetof(struct settings, workers.attempts),
@@ -94,6 +98,8 @@ struct settings *settings_new(void)
     s->store = g_strdup_printf("sqlite:%s/store.db", folder);
     s->threads = CLAMP(2 * g_get_num_processors(), 4, 64);
     s->session_hours = 12;
+    s->watch.settle_seconds = 10;
+    s->watch.look_seconds = 300;
     s->workers.threads = 2;
     s->workers.attempts = 5;
     s->workers.lease_seconds = 30;

@@ -27,6 +27,9 @@ struct settings {
         char *tls; /* "required", "none"; NULL: required */
     } smtp;
     char *private_addresses; /* for webhooks: "refused", "allowed"; NULL: refused */
+    struct {
+        uint64_t settle_seconds, look_seconds;
+    } watch; /* of folders */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
 };
 typedef struct settings settings;

@@ -7,12 +7,15 @@
 #include "server/jobs.h"
 #include "server/notify.h"
 #include "store/seal.h"
+#include "watch/watch.h"
 
 #define STOP_MICROSECONDS (9 * (int64_t)G_USEC_PER_SEC)
 
 struct work {
     struct worker_settings settings;
     struct worker *worker;
+    struct watch_settings watching;
+    struct watch *watch;
 };
 
 static void fill(struct worker_settings *to, const struct settings *s)
@@ -39,6 +42,19 @@ static void fill(struct worker_settings *to, const struct settings *s)
                   .plain = g_strcmp0(s->smtp.tls, "none") == 0 },
         .private_webhooks = g_strcmp0(s->private_addresses, "allowed") == 0,
     };
+}
+
+static bool start_watch(struct work *w, const struct settings *s, GError **error)
+{
+    const int64_t second = G_USEC_PER_SEC;
+    w->watching = (struct watch_settings){
+        .store = w->settings.store,
+        .settle = (int64_t)s->watch.settle_seconds * second,
+        .look = (int64_t)s->watch.look_seconds * second,
+        .worker = w->worker,
+    };
+    w->watch = watch_start(&w->watching, error);
+    return w->watch != NULL;
 }
 
 static void work_free(struct work *w)
@@ -70,9 +86,10 @@ struct work *work_start(const struct settings *s, GError **error)
     w->settings.rates = rates_new(s->limits, error);
     if (w->settings.rates != NULL)
         w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);
-    if (w->worker != NULL)
+    if (w->worker != NULL && start_watch(w, s, error))
         return w;
-    work_free(w);
+    if (worker_stop(w->worker, 0))
+        work_free(w);
     return NULL;
 }
 
@@ -85,6 +102,7 @@ void work_stop(struct work *w, int64_t microseconds)
 {
     if (w == NULL)
         return;
+    watch_stop(w->watch);
     /* Threads that have not ended go on using the settings until the process ends. */
     if (worker_stop(w->worker, microseconds))
         work_free(w);

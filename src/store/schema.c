@@ -331,5 +331,20 @@ const struct store_step store_steps[] = {
       "CREATE INDEX delivery_project ON delivery (project);"
       "CREATE INDEX delivery_new ON delivery (id) WHERE state = 'new';"
       "CREATE INDEX delivery_finished ON delivery (finished) WHERE finished > 0;" },
+    { "watched folders",
+      "CREATE INDEX image_folder ON image (id) WHERE kind = 'folder';"
+      "CREATE TABLE watched_folder ("
+      " image TEXT PRIMARY KEY REFERENCES image (id) ON DELETE CASCADE," /* of the kind folder */
+      " worker TEXT NOT NULL," /* the process that looks after it */
+      " lease BIGINT NOT NULL" /* until when, unless prolonged */
+      ");"
+      "CREATE TABLE watched_file ("
+      " folder TEXT NOT NULL REFERENCES image (id) ON DELETE CASCADE,"
+      " name TEXT NOT NULL,"
+      " identity TEXT NOT NULL,"         /* of the contents when it was taken */
+      " image TEXT NOT NULL,"            /* that it became */
+      " gone BIGINT NOT NULL DEFAULT 0," /* it is not there any more */
+      " PRIMARY KEY (folder, name)"
+      ");" },
     { NULL, NULL },
 };

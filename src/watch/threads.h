@@ -1,0 +1,16 @@
+/* What the threads of a watch share. Internal to the module. */
+#pragma once
+#include "store/store.h"
+#include "watch/watch.h"
+
+struct watch {
+    struct watch_settings settings;
+    char *name; /* of this process: process_name() */
+    int end;    /* eventfd: can be read when the threads are to end */
+    GPtrArray *threads;
+};
+
+/* Waits so long, or until the descriptor fd (-1: none) can be read; false when the watch stops. */
+bool watch_pause(struct watch *w, int fd, int64_t microseconds);
+
+gpointer watch_folders(gpointer watch);
