@@ -142,11 +142,13 @@ static void add_findings(GString *text, const char *title, const json_t *list, j
     json_array_foreach((json_t *)list, n, one) {
         g_autofree char *id = text_safe(text_of(one, "id"));
         g_autofree char *package = text_safe(text_of(one, "package"));
-        g_autofree char *fixed = text_safe(text_of(one, "fixed"));
+        g_autofree char *fixed = text_safe(text_of(one, "fixed_version"));
         if (n == FINDINGS_SHOWN)
             break;
-        g_string_append_printf(text, "  %-10s %-18s %s%s%s\n", text_of(one, "severity"), id,
-                               package, fixed[0] != '\0' ? ", fixed in " : "", fixed);
+        g_string_append_printf(
+            text, "  %-10s %-18s %s%s%s%s\n", text_of(one, "severity"), id, package,
+            fixed[0] != '\0' ? ", fixed in " : "", fixed,
+            json_is_true(json_object_get(one, "known_exploited")) ? ", known to be exploited" : "");
     }
     if ((size_t)count > n)
         g_string_append_printf(text, "  and %" JSON_INTEGER_FORMAT " more\n",

@@ -9,6 +9,7 @@ const struct route *const route_tables[] = {
     routes_tokens,
     routes_projects,
     routes_members,
+    routes_notifications,
     routes_credentials,
     routes_things,
     NULL,

@@ -5,6 +5,7 @@
 
 extern const struct route routes_credentials[];
 extern const struct route routes_members[];
+extern const struct route routes_notifications[];
 extern const struct route routes_projects[];
 extern const struct route routes_service[];
 extern const struct route routes_sessions[];

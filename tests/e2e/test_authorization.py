@@ -59,6 +59,17 @@ MATRIX = {
     "GET /v1/projects/{project}/credentials/{credential}": VIEWER,
     "PATCH /v1/projects/{project}/credentials/{credential}": OWNER,
     "DELETE /v1/projects/{project}/credentials/{credential}": made(OWNER, 204),
+    "GET /v1/projects/{project}/notifications": OWNER,
+    "POST /v1/projects/{project}/notifications": made(OWNER),
+    "GET /v1/projects/{project}/notifications/{notification}": OWNER,
+    "PATCH /v1/projects/{project}/notifications/{notification}": OWNER,
+    "DELETE /v1/projects/{project}/notifications/{notification}": made(OWNER, 204),
+    "POST /v1/projects/{project}/notifications/{notification}/test": made(OWNER, 202),
+    "GET /v1/projects/{project}/notifications/{notification}/deliveries": OWNER,
+    "GET /v1/projects/{project}/notifications/{notification}/deliveries/{delivery}": OWNER,
+    # It is on its way: 409 for those who may.
+    "POST /v1/projects/{project}/notifications/{notification}/deliveries/{delivery}/again":
+        made(OWNER, 409),
     "GET /v1/nodes": USER,
     "GET /v1/projects/{project}/nodes": VIEWER,
     "POST /v1/projects/{project}/nodes": made(OPERATOR),
@@ -79,6 +90,11 @@ def a_credential():
     return {"name": "new" + next(serial), "kind": "password", "secret": "of nobody"}
 
 
+def a_notification():
+    return {"name": "new" + next(serial), "kind": "webhook", "url": "https://hooks.example/a",
+            "events": ["findings.changed"]}
+
+
 def body_of(route):
     bodies = {
         "POST /v1/login": {"name": "viewer", "password": PASSWORD},
@@ -93,6 +109,8 @@ def body_of(route):
         "PATCH /v1/projects/{project}/credentials/{credential}": {"secret": "another"},
         "POST /v1/credentials": a_credential(),
         "POST /v1/projects/{project}/credentials": a_credential(),
+        "POST /v1/projects/{project}/notifications": a_notification(),
+        "PATCH /v1/projects/{project}/notifications/{notification}": {"enabled": False},
         "POST /v1/projects/{project}/nodes": {"name": "new" + next(serial), "disks": ["rbd:a/1"]},
         "POST /v1/projects/{project}/images": {"name": "new" + next(serial), "kind": "rbd",
                                                "location": "rbd:a/1"},
@@ -164,6 +182,12 @@ class Scene:
             of = f"/v1/projects/{project}" if "{project}" in path else "/v1"
             names["credential"] = self.service.make(of + "/credentials", a_credential(),
                                                     self.admin)["id"]
+        if "{notification}" in path:
+            of = f"/v1/projects/{project}/notifications"
+            names["notification"] = self.service.make(of, a_notification(), self.admin)["id"]
+            if "{delivery}" in path:
+                tried = self.service.call("POST", f"{of}/{names['notification']}/test", self.admin)
+                names["delivery"] = tried.json["id"]
         for kind in ("node", "image"):
             if "{" + kind + "}" in path:
                 names[kind] = self.thing(project, kind)

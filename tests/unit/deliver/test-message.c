@@ -6,7 +6,7 @@
 
 #define FINDINGS                                                                                   \
     "{\"node\":\"01N\",\"name\":\"db1\",\"new\":[{\"id\":\"CVE-1\",\"severity\":\"high\","         \
-    "\"package\":\"openssl\",\"fixed\":\"3.0.1\"},{\"id\":\"CVE-2\",\"severity\":\"low\","         \
+    "\"package\":\"openssl\",\"fixed_version\":\"3.0.1\"},{\"id\":\"CVE-2\",\"severity\":\"low\","         \
     "\"package\":\"x\\r\\nBcc: a@b\"}],\"new_count\":5,\"gone\":[]}"
 
 static const struct delivery changed = { .id = "01D",
