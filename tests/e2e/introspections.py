@@ -1,6 +1,8 @@
 """Introspections of the tests' own: a small node image, asking for them, and what the store says of
 them, which is looked at beside the service."""
 import json
+import os
+import pathlib
 import sqlite3
 import subprocess
 import time
@@ -91,6 +93,7 @@ class Worker:
         self.start()
 
     def start(self):
+        self.since = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(list(map(str, self.command)), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.environment)
@@ -100,7 +103,11 @@ class Worker:
         self.process.wait(TIMEOUT)
 
     def stop(self):
-        """SIGTERM. How it ended, and after how many seconds."""
+        """SIGTERM, once it heeds that. How it ended, and after how many seconds."""
+        deadline = time.monotonic() + TIMEOUT
+        while b"working" not in pathlib.Path(self.log).read_bytes()[self.since:]:
+            assert self.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
         begun = time.monotonic()
         self.process.terminate()
         return self.process.wait(TIMEOUT), time.monotonic() - begun

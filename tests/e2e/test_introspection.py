@@ -1,0 +1,237 @@
+"""Introspection of a node as a whole: from a disk image to what the store knows of it."""
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from conftest import REPOSITORY, TIMEOUT, run
+from introspections import Store, small_image
+from service import Service
+
+
+class Site:
+    """A service whose project "p" may examine a folder."""
+
+    def __init__(self, assay, folder, store=None, options=(), images=None):
+        self.images = images or folder / "images"
+        self.images.mkdir(exist_ok=True)
+        self.service = Service(assay.path, folder, *options, store=store,
+                               environment={"ASSAY_DB": str(folder / "none.db")})
+        self.store = Store(self.service.store)
+        self.admin = self.service.login()
+        self.service.make("/v1/projects", {"name": "p", "locations": [f"{self.images}/*"]},
+                          self.admin)
+        self.asker = (REPOSITORY / assay.path).parent / "tests" / "unit" / "introspect-ask"
+
+    def node(self, name, *disks, **options):
+        body = {"name": name, "disks": [str(d) for d in disks]}
+        if options:
+            body["options"] = options
+        return self.service.make("/v1/projects/p/nodes", body, self.admin)
+
+    def ask(self, node, *wishes):
+        return run(self.asker, self.service.store, "p", node, *wishes).decode().strip()
+
+    def cancel(self, identifier):
+        run(self.asker, self.service.store, "cancel", identifier)
+
+    def examined(self, node, *wishes):
+        return self.store.ended(self.ask(node, *wishes))
+
+
+@pytest.fixture
+def site(assay, tmp_path):
+    made = Site(assay, tmp_path)
+    yield made
+    made.service.stop()
+
+
+def steps(row):
+    return [s["step"] for s in json.loads(row["steps"])]
+
+
+def stored_frame(site, row):
+    found = site.store.rows(f"SELECT hex(body) AS body FROM frame WHERE id = '{row['frame']}'")
+    packed = bytes.fromhex(found[0]["body"])
+    return json.loads(subprocess.run(["zstd", "-q", "-d", "-c"], input=packed, check=True,
+                                     stdout=subprocess.PIPE, timeout=TIMEOUT).stdout)
+
+
+def inspectors(service):
+    """Processes below the service's own."""
+    return run("sh", "-c", f"pgrep -P {service.process.pid} || true").decode().split()
+
+
+def test_a_node_is_examined(site, assay):
+    image = small_image(site.images)
+    site.node("db", image)
+    row = site.examined("db")
+    assert row["state"] == "done" and row["handles"] == "[]" and row["reason"] is None
+    assert steps(row) == ["snapshot", "open", "inspect", "drop", "frame", "match", "report"]
+    assert 0 < row["created"] <= row["started"] <= row["finished"]
+    assert 0 < row["bytes_read"] < image.stat().st_size
+    assert site.store.events(row["id"]) == [
+        "introspection.queued", "introspection.started", *["introspection.step"] * 7,
+        "introspection.finished"]
+    frame, same = stored_frame(site, row), json.loads(assay.output("frame", image))
+    assert len(frame["systems"][0]["packages"]) == 20
+    for volatile in ("created", "target"):
+        frame.pop(volatile), same.pop(volatile)
+    assert frame == same
+    assert json.loads(row["summary"])["packages"] == 20
+    assert inspectors(site.service) == []
+
+
+def test_an_unchanged_disk_is_not_read_again(site):
+    image = small_image(site.images)
+    site.node("db", image)
+    deadline, row = time.monotonic() + TIMEOUT, site.examined("db")
+    # What was written within the last seconds may be written again without its times' changing.
+    while not row["reused"]:
+        assert time.monotonic() < deadline
+        before, row = row, site.examined("db")
+    assert row["frame"] == before["frame"] and row["bytes_read"] == 0
+    assert "inspect" not in steps(row) and row["state"] == "done"
+    assert json.loads(row["summary"])["packages"] == 20
+    fresh = site.examined("db", "fresh")
+    assert not fresh["reused"] and fresh["frame"] != row["frame"]
+    os.utime(image)
+    assert not site.examined("db")["reused"]
+    # Other wishes need another frame.
+    site.service.call("PATCH", "/v1/projects/p/nodes/db", site.admin, {"options": {"files": True}})
+    with_files = site.examined("db")
+    assert not with_files["reused"] and stored_frame(site, with_files)["systems"][0]["files"]
+
+
+def test_what_is_asked_for_again_before_it_began_is_one(assay, tmp_path):
+    site = Site(assay, tmp_path, options=["--workers", "0"])
+    site.node("db", site.images / "none")
+    first = site.ask("db")
+    assert site.ask("db") == first
+    assert site.ask("db", "fresh") != first
+    site.cancel(first)
+    assert site.store.introspection(first)["state"] == "cancelled"
+    assert site.store.events(first)[-1] == "introspection.cancelled"
+    assert site.ask("db") != first
+    site.service.stop()
+
+
+def test_disks_of_one_node_belong_together(site, tmp_path):
+    """A system on the second disk, nothing on the first."""
+    image, empty = small_image(site.images), site.images / "empty.raw"
+    run("truncate", "-s", "10M", empty)
+    site.node("db", empty, image)
+    frame = stored_frame(site, site.examined("db"))
+    assert [v["name"] for v in frame["volumes"] if v["kind"] == "disk"] == ["disk0", "disk1"]
+    assert frame["systems"][0]["os"]["root"].startswith("disk1")
+
+
+def test_what_cannot_be_examined_says_why_once(site, tmp_path):
+    outside = tmp_path / "outside.raw"
+    outside.write_bytes(bytes(1 << 20))
+    link = site.images / "link.raw"
+    link.symlink_to(outside)
+    reasons = {"outside": (outside, "not among the locations of the project"),
+               "missing": (site.images / "missing", "missing"),
+               "linked": (link, "link"),
+               "unknown": ("tape:1", "no such kind of location")}
+    patterns = [f"{site.images}/*", str(outside), "tape:1"]
+    path = "/v1/projects/p"
+    site.service.call("PATCH", path, site.admin, {"locations": patterns})
+    for name, (place, _) in reasons.items():
+        site.node(name, place)
+    # Rights are those of the time at which it is done.
+    site.service.call("PATCH", path, site.admin, {"locations": patterns[:1] + patterns[2:]})
+    for name, (place, reason) in reasons.items():
+        row = site.examined(name)
+        assert row["state"] == "failed" and row["handles"] == "[]", row
+        assert reason in row["reason"] and f"node '{name}'" in row["reason"], row["reason"]
+        assert site.store.events(row["id"])[-1] == "introspection.failed"
+        job = site.store.rows(f"SELECT state, attempt FROM job WHERE id = '{row['job']}'")
+        assert job == [{"state": "dead", "attempt": 1}]
+
+
+def test_an_image_of_another_project_is_not_read_through_its_name(site, tmp_path):
+    """A disk whose guest has written the header of an image that names another file."""
+    secret = small_image(tmp_path, "secret")
+    overlay = site.images / "overlay.qcow2"
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", secret, "-F", "qcow2", overlay)
+    site.node("guessed", overlay)
+    site.node("db", overlay, format="qcow2")
+    for name in ("guessed", "db"):
+        row = site.examined(name)
+        assert row["state"] == "done" and row["coverage"] == "incomplete"
+        frame = stored_frame(site, row)
+        assert frame["systems"] == []
+        assert any("may not be opened" in (c.get("reason") or "") for c in frame["coverage"])
+    # In a folder of the project it may, when somebody says that this is an image.
+    base = small_image(site.images, "base")
+    run("qemu-img", "rebase", "-u", "-b", base, "-F", "qcow2", overlay)
+    row = site.examined("db", "fresh")
+    frame = stored_frame(site, row)
+    assert len(frame["systems"]) == 1, frame["coverage"]
+    # And since that file may change by itself, the frame is not used again.
+    assert site.store.rows(f"SELECT reads FROM frame WHERE id = '{row['frame']}'") == [
+        {"reads": "[]"}]
+
+
+def slow_node(site, name="slow"):
+    """One whose inspection takes minutes, but for its being ended."""
+    image = small_image(site.images, name)
+    site.node(name, image, bytes_per_second=4096)
+    identifier = site.ask(name)
+    site.store.wait(identifier, lambda row: row["step"] == "inspect")
+    return identifier
+
+
+def test_a_running_one_is_cancelled(site):
+    identifier = slow_node(site)
+    site.cancel(identifier)
+    row = site.store.ended(identifier)
+    assert row["state"] == "cancelled" and row["handles"] == "[]" and row["frame"] is None
+    assert site.store.events(identifier).count("introspection.cancelled") == 1
+    assert inspectors(site.service) == []
+
+
+def test_a_service_that_stops_gives_it_back(site):
+    identifier = slow_node(site)
+    begun = time.monotonic()
+    assert site.service.stop() == 0
+    assert time.monotonic() - begun < 10
+    row = site.store.introspection(identifier)
+    assert row["state"] == "queued" and row["handles"] == "[]" and row["reason"] is None
+    assert site.store.rows("SELECT state, attempt FROM job WHERE kind = 'introspect'") == [
+        {"state": "queued", "attempt": 0}]
+
+
+def test_an_inspection_has_a_time(assay, tmp_path):
+    site = Site(assay, tmp_path)
+    site.service.stop()
+    site.service.environment["ASSAY_WORKERS_INSPECTOR_SECONDS"] = "1"
+    site.service.start()
+    site.node("db", small_image(site.images), bytes_per_second=4096)
+    row = site.examined("db")
+    assert row["state"] == "done" and row["coverage"] == "incomplete"
+    assert any("not done after 1 seconds" in (c.get("reason") or "")
+               for c in stored_frame(site, row)["coverage"])
+    site.service.stop()
+
+
+def test_rates_of_settings_hold(assay, tmp_path):
+    """So many bytes in a second: it takes as long as that makes it."""
+    config = tmp_path / "assay.yaml"
+    config.write_text("limits:\n  introspection: {bytes_per_second: 200000}\n"
+                      "  pool: {bytes_per_second: 100000000, iops: 100000}\n")
+    site = Site(assay, tmp_path, options=["--config", config])
+    site.node("db", small_image(site.images))
+    row = site.examined("db")
+    took = {s["step"]: s["microseconds"] for s in json.loads(row["steps"])}["inspect"]
+    assert row["state"] == "done" and took > 500000, took
+    site.service.stop()
+    config.write_text("limits:\n  introspection: {bytes: 1}\n")
+    done = subprocess.run([assay.path, "serve", "--config", config, "--store",
+                           f"sqlite:{tmp_path}/store.db", "--listen", "127.0.0.1:0"],
+                          stderr=subprocess.PIPE, timeout=TIMEOUT, text=True)
+    assert done.returncode == 2 and "limits.introspection.bytes" in done.stderr
