@@ -2,7 +2,8 @@
 """Used by `make bench`: measures assay beside other ways to the same facts, and prints a table.
 
 Nothing is asserted: the numbers depend on the machine and on what else it does. The disks are kept
-in build/bench. usage: bench.py [scan|files|walk|database]..."""
+in build/bench. usage: bench.py [scan|files|walk|database|judge|judge-postgresql]...; the last one
+only when it is asked for."""
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import shutil
 import sys
 
 import images
+import service_judge
 from measure import best, drop_caches, measure
 
 TOP = images.TOP
@@ -194,19 +196,33 @@ def bench_database():
     print(f"    of it opening {steps['open advisories']} ms, matching {steps['match']} ms", flush=True)
 
 
+def bench_judge(where=service_judge.on_sqlite, name="SQLite"):
+    heading(f"The service: {service_judge.NODES} nodes judged again, {name}")
+    if not feeds():
+        skip("judging", f"no feeds in {FEEDS}")
+        return
+    images.FOLDER.mkdir(parents=True, exist_ok=True)
+    where(ASSAY, FEEDS, row)
+
+
+def bench_judge_postgresql():
+    bench_judge(service_judge.on_postgresql, "PostgreSQL")
+
+
 BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
-           "database": bench_database}
+           "database": bench_database, "judge": bench_judge}
+ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
 
 
 def main():
     wanted = sys.argv[1:] or list(BENCHES)
     for name in wanted:
-        if name not in BENCHES:
-            sys.exit(f"bench: no {name}; there are {', '.join(BENCHES)}")
+        if name not in {**BENCHES, **ASKED_FOR}:
+            sys.exit(f"bench: no {name}; there are {', '.join({**BENCHES, **ASKED_FOR})}")
     if os.geteuid() != 0:
         sys.exit("bench: only root can make and mount the disks")
     for name in wanted:
-        BENCHES[name]()
+        {**BENCHES, **ASKED_FOR}[name]()
 
 
 if __name__ == "__main__":

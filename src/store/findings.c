@@ -241,17 +241,19 @@ static void free_thing(gpointer data)
 }
 
 /* $3: what was asked for, $4: project or ''. First the installed rows that have it, then who
- * carries them and is seen by the caller. */
+ * carries them, and of those whom the caller sees. What is met thousands of times is numbers only.
+ */
 #define HITS                                                                                       \
-    "WITH hit AS (SELECT f.installed, f.vulnerability FROM finding f"                              \
+    "WITH hit AS MATERIALIZED (SELECT f.installed, f.vulnerability FROM finding f"                 \
     " JOIN vulnerability v ON v.number = f.vulnerability WHERE v.name = $3"                        \
     " UNION SELECT n.installed, n.vulnerability FROM notice n WHERE n.name = $3),"                 \
-    " affected AS (SELECT DISTINCT s.number, s.thing, s.project, s.kind,"                          \
-    " coalesce(nd.name, im.name) AS name FROM hit h"                                               \
-    " JOIN carried c ON c.installed = h.installed JOIN subject s ON s.number = c.subject"          \
-    " LEFT JOIN node nd ON nd.id = s.thing LEFT JOIN image im ON im.id = s.thing"                  \
-    " WHERE (nd.id IS NOT NULL OR im.id IS NOT NULL) AND ($4 = '' OR s.project = $4) "             \
-    "AND " CALLER_SEES("s.project")
+    " pair AS MATERIALIZED (SELECT c.subject, h.installed, h.vulnerability"                        \
+    " FROM hit h JOIN carried c ON c.installed = h.installed),"                                    \
+    " affected AS MATERIALIZED (SELECT s.number, s.thing, s.project, s.kind FROM subject s"        \
+    " WHERE s.number IN (SELECT subject FROM pair)"                                                \
+    " AND (EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"                                     \
+    " OR EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing))"                                     \
+    " AND ($4 = '' OR s.project = $4) AND " CALLER_SEES("s.project")
 
 static struct affected_thing *read_thing(struct sql_rows *rows)
 {
@@ -287,14 +289,15 @@ GPtrArray *vulnerability_things(struct sql *db, const struct caller *caller, con
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(free_thing);
     g_autoptr(sql_rows) rows = sql_query(
         db, error,
-        HITS " AND s.thing > $5 ORDER BY s.thing LIMIT $6)"
-             " SELECT a.thing, a.project, a.kind, a.name, v.name, i.name, i.version, i.arch,"
-             " f.severity, f.state, f.fixed, f.advisories FROM affected a CROSS JOIN hit h"
-             " JOIN carried c ON c.installed = h.installed AND c.subject = a.number"
-             " JOIN installed i ON i.number = h.installed JOIN finding f"
-             " ON f.installed = h.installed AND f.vulnerability = h.vulnerability"
-             " JOIN vulnerability v ON v.number = h.vulnerability"
-             " ORDER BY a.thing, i.name, i.version, v.name",
+        HITS
+        " AND s.thing > $5 ORDER BY s.thing LIMIT $6)"
+        " SELECT a.thing, a.project, a.kind, coalesce((SELECT name FROM node WHERE id = a.thing),"
+        " (SELECT name FROM image WHERE id = a.thing)), v.name, i.name, i.version, i.arch,"
+        " f.severity, f.state, f.fixed, f.advisories FROM affected a"
+        " JOIN pair p ON p.subject = a.number JOIN installed i ON i.number = p.installed"
+        " JOIN finding f ON f.installed = p.installed AND f.vulnerability = p.vulnerability"
+        " JOIN vulnerability v ON v.number = p.vulnerability"
+        " ORDER BY a.thing, i.name, i.version, v.name",
         "sisssi", CALLER_VALUES(caller), id, project != NULL ? project : "", page->after,
         page->limit);
     if (rows == NULL)
