@@ -30,6 +30,9 @@ static bool set(struct call *c, GError **error)
     bool made;
     const char *role = call_text(c, "role");
     g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    if (u != NULL && u->external != NULL)
+        return problem(error, 422, "%s gets its roles from the service that vouches for it",
+                       u->name);
     if (u == NULL || !member_set(c->db, c->project->id, u->id, role_parse(role), &made, error))
         return false;
     if (made)

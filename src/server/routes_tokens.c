@@ -51,6 +51,9 @@ static bool create(struct call *c, GError **error)
             return problem(error, 422, "scopes: '%s' is none", json_string_value(word));
         scopes |= one;
     }
+    /* It would outlive what it was made with. */
+    if (c->caller.granted != NULL)
+        return problem(error, 403, "another service vouches for you: use its tokens");
     if ((scopes & ~c->caller.scopes) != 0)
         return problem(error, 403, "scopes: more than this token has itself");
     if (expires != NULL &&

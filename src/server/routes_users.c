@@ -10,6 +10,7 @@ static void write_user(struct json_writer *w, const struct user *u)
     jw_string(w, "name", u->name);
     jw_string(w, "site_role", u->site[0] != '\0' ? u->site : NULL);
     jw_bool(w, "disabled", u->disabled);
+    jw_string(w, "external", u->external);
     call_write_time(w, "created", u->created);
     jw_object_end(w);
 }
@@ -74,6 +75,9 @@ static bool change(struct call *c, GError **error)
                                      .disabled = disabled == NULL ? -1 : json_is_true(disabled),
                                      .keep = c->caller.token };
     g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
+    if (u != NULL && u->external != NULL && (new.site != NULL || new.password != NULL))
+        return problem(error, 422, "%s can only be disabled here: another service vouches for it",
+                       u->name);
     return u != NULL && call_if_match(c, &version, error) &&
            user_change(c->db, u->id, version, &new, error) && answer(c, u->id, error);
 }

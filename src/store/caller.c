@@ -15,6 +15,16 @@ const struct caller caller_service = {
     .auditor = true,
 };
 
+const char *caller_subject(const struct caller *c)
+{
+    return c->granted != NULL ? c->granted : c->account;
+}
+
+int64_t caller_sight(const struct caller *c)
+{
+    return c->auditor ? 1 : c->granted != NULL ? 2 : 0;
+}
+
 const char *role_name(enum role role)
 {
     return role < ROLE_COUNT ? roles[role] : NULL;

@@ -21,13 +21,21 @@ struct caller {
     bool admin, auditor;  /* of the whole site; an admin is an auditor, too */
     bool session;         /* by a login, not an API token */
     unsigned scopes;
+    /* For one that another service vouches for (outsiders.h): the only project that it sees, by
+     * identifier, "" for none, and its role there. NULL: by its memberships. */
+    char *granted;
+    enum role role;
 };
 
-/* Condition on a column that holds a project's identifier. $1 is the caller's account, $2 is 1 when
- * the caller sees all: CALLER_VALUES(caller) gives both. */
+/* Condition on a column that holds a project's identifier. $2 says what the caller sees: 1 all, 2
+ * the project $1, else those that the account $1 is a member of. CALLER_VALUES(caller) gives both.
+ */
 #define CALLER_SEES(column)                                                                        \
-    "($2 = 1 OR " column " IN (SELECT project FROM member WHERE account = $1))"
-#define CALLER_VALUES(caller) (caller)->account, (int64_t)(caller)->auditor
+    "($2 = 1 OR ($2 = 2 AND " column " = $1) OR"                                                   \
+    " ($2 = 0 AND " column " IN (SELECT project FROM member WHERE account = $1)))"
+#define CALLER_VALUES(caller) caller_subject(caller), caller_sight(caller)
+const char *caller_subject(const struct caller *c);
+int64_t caller_sight(const struct caller *c);
 
 /* The service itself, which sees everything: for what nobody asks for, jobs and duties. */
 extern const struct caller caller_service;

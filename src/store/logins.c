@@ -15,13 +15,25 @@ struct subject {
     int64_t failures;
 };
 
-static void subjects_of(struct subject s[3], const char *name, const char *address)
+#define SUBJECTS 3
+
+/* Without a name only the one of the address has a text. */
+static void subjects_of(struct subject s[SUBJECTS], const char *name, const char *address)
 {
+    memset(s, 0, SUBJECTS * sizeof s[0]);
+    s[1] = (struct subject){ g_strdup(address), FAILURES_SOURCE };
+    if (name == NULL)
+        return;
     /* The name is a stranger's: hashed, it has a known length. */
     g_autofree char *who = secret_digest(name, strlen(name));
     s[0] = (struct subject){ g_strdup_printf("%s %s", who, address), FAILURES_BOTH };
-    s[1] = (struct subject){ g_strdup(address), FAILURES_SOURCE };
     s[2] = (struct subject){ g_steal_pointer(&who), FAILURES_NAME };
+}
+
+static void subjects_done(struct subject s[SUBJECTS])
+{
+    for (int i = 0; i < SUBJECTS; i++)
+        g_free(s[i].text);
 }
 
 /* *wait: seconds until the subject's window has passed, when it has used up its failures. */
@@ -48,8 +60,9 @@ static bool count_failures(struct sql *db, void *user, GError **error)
     int64_t now = store_now();
     if (!sql_run(db, NULL, error, "DELETE FROM login_failure WHERE since <= $1", "i", now - WINDOW))
         return false;
-    for (int i = 0; i < 3; i++) {
-        if (!sql_run(db, NULL, error,
+    for (int i = 0; i < SUBJECTS; i++) {
+        if (s[i].text != NULL &&
+            !sql_run(db, NULL, error,
                      "INSERT INTO login_failure (subject, failures, since) VALUES ($1, 1, $2)"
                      " ON CONFLICT (subject) DO UPDATE SET failures = login_failure.failures + 1",
                      "si", s[i].text, now))
@@ -76,25 +89,47 @@ static bool find(struct sql *db, const char *name, char **id, char **hash, GErro
     return false;
 }
 
+bool login_wait(struct sql *db, const char *name, const char *address, int64_t *wait,
+                GError **error)
+{
+    bool ok = true;
+    struct subject s[SUBJECTS];
+    *wait = 0;
+    subjects_of(s, name, address);
+    for (int i = 0; ok && i < SUBJECTS; i++)
+        ok = s[i].text == NULL || look(db, &s[i], wait, error);
+    subjects_done(s);
+    return ok;
+}
+
+bool login_failed(struct sql *db, const char *name, const char *address, GError **error)
+{
+    struct subject s[SUBJECTS];
+    subjects_of(s, name, address);
+    bool ok = sql_transaction(db, count_failures, s, error);
+    subjects_done(s);
+    return ok;
+}
+
+void login_succeeded(struct sql *db, const char *name, const char *address)
+{
+    struct subject s[SUBJECTS];
+    subjects_of(s, name, address);
+    (void)sql_run(db, NULL, NULL, "DELETE FROM login_failure WHERE subject = $1", "s", s[0].text);
+    subjects_done(s);
+}
+
 char *user_login(struct sql *db, const char *name, const char *password, const char *address,
                  int64_t *wait, GError **error)
 {
-    struct subject s[3];
     g_autofree char *id = NULL, *hash = NULL;
-    *wait = 0;
-    subjects_of(s, name, address);
-    bool ok = true, right = false;
-    for (int i = 0; ok && i < 3; i++)
-        ok = look(db, &s[i], wait, error);
-    if (ok && *wait == 0 && find(db, name, &id, &hash, error)) {
-        right = secret_check_password(hash, password);
-        if (right)
-            (void)sql_run(db, NULL, NULL, "DELETE FROM login_failure WHERE subject = $1", "s",
-                          s[0].text);
-        else
-            (void)sql_transaction(db, count_failures, s, error);
+    if (!login_wait(db, name, address, wait, error) || *wait != 0 ||
+        !find(db, name, &id, &hash, error))
+        return NULL;
+    if (secret_check_password(hash, password)) {
+        login_succeeded(db, name, address);
+        return g_steal_pointer(&id);
     }
-    for (int i = 0; i < 3; i++)
-        g_free(s[i].text);
-    return right ? g_steal_pointer(&id) : NULL;
+    (void)login_failed(db, name, address, error);
+    return NULL;
 }

@@ -20,7 +20,7 @@ void project_free(struct project *p)
     g_free(p);
 }
 
-static struct project *read_project(struct sql_rows *rows)
+static struct project *read_project(struct sql_rows *rows, const struct caller *caller)
 {
     struct project *p = g_new0(struct project, 1);
     p->id = g_strdup(sql_text(rows, 0));
@@ -29,7 +29,9 @@ static struct project *read_project(struct sql_rows *rows)
     p->locations = g_strdup(sql_text(rows, 3));
     p->created = sql_int(rows, 4);
     p->version = sql_int(rows, 5);
-    p->role = (enum role)sql_int(rows, 6);
+    p->role = caller->granted == NULL                ? (enum role)sql_int(rows, 6)
+              : g_str_equal(caller->granted, p->id) ? caller->role
+                                                    : ROLE_NONE;
     return p;
 }
 
@@ -59,7 +61,7 @@ struct project *project_find(struct sql *db, const struct caller *caller, const 
     if (rows == NULL)
         return NULL;
     if (sql_rows_next(rows, &failure))
-        return read_project(rows);
+        return read_project(rows, caller);
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
@@ -80,7 +82,7 @@ GPtrArray *project_list(struct sql *db, const struct caller *caller, const struc
     if (rows == NULL)
         return NULL;
     while (sql_rows_next(rows, &failure))
-        g_ptr_array_add(list, read_project(rows));
+        g_ptr_array_add(list, read_project(rows, caller));
     if (failure == NULL)
         return g_steal_pointer(&list);
     g_propagate_error(error, g_steal_pointer(&failure));

@@ -22,6 +22,7 @@ void caller_done(struct caller *c)
     g_free(c->account);
     g_free(c->name);
     g_free(c->token);
+    g_free(c->granted);
     *c = (struct caller){ 0 };
 }
 

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "store/secret.h"
 
-#define COLUMNS "id, name, site, disabled, created, version"
+#define COLUMNS "id, name, site, disabled, created, version, external"
 
 void user_free(struct user *u)
 {
@@ -12,6 +12,7 @@ void user_free(struct user *u)
     g_free(u->id);
     g_free(u->name);
     g_free(u->site);
+    g_free(u->external);
     g_free(u);
 }
 
@@ -24,6 +25,7 @@ static struct user *read_user(struct sql_rows *rows)
     u->disabled = sql_int(rows, 3) != 0;
     u->created = sql_int(rows, 4);
     u->version = sql_int(rows, 5);
+    u->external = g_strdup(sql_text(rows, 6));
     return u;
 }
 

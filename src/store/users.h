@@ -5,6 +5,7 @@
 struct user {
     char *id, *name;
     char *site; /* "" (none), "auditor", "admin" */
+    char *external; /* "keystone:ID": another service vouches for it (outsiders.h); NULL */
     bool disabled;
     int64_t created, version;
 };
@@ -31,6 +32,14 @@ bool user_change(struct sql *db, const char *id, int64_t version, const struct u
 /* The same for deletion. */
 bool user_delete(struct sql *db, const char *id, int64_t version, GError **error);
 bool user_count(struct sql *db, int64_t *count, GError **error);
+
+/* Failed attempts are counted for a name (NULL: none) and an address. *wait says for how many
+ * seconds no further one is looked at; 0: go on. */
+bool login_wait(struct sql *db, const char *name, const char *address, int64_t *wait,
+                GError **error);
+/* Not in a transaction. */
+bool login_failed(struct sql *db, const char *name, const char *address, GError **error);
+void login_succeeded(struct sql *db, const char *name, const char *address);
 
 /* The identifier when name and password are right, NULL without *error when not; takes as long
  * either way. address: of the client. After too many failures *wait says for how many seconds no
