@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "server/authenticate.h"
 #include "server/server.h"
 #include "store/requests.h"
 #include "store/secret.h"
@@ -11,7 +12,6 @@
 
 #define ID_MAX  64
 #define KEY_MAX 255
-#define COOKIE  "assay_session="
 
 /* --- problems (RFC 9457) -----------------------------------------------------------------------
  */
@@ -111,63 +111,12 @@ static void write_problem(struct call *c, const GError *e)
         http_set_header(c->response, "Allow", allow);
 }
 
-/* --- who asks, and may they --------------------------------------------------------------------
+/* --- may they --------------------------------------------------------------------
  */
-
-/* The token of a request; *cookie: it came by itself, with the browser. g_free() */
-static char *token_of(const struct http_request *r, bool *cookie)
-{
-    const char *given = http_header(r, "authorization"), *cookies = http_header(r, "cookie");
-    *cookie = false;
-    if (given != NULL)
-        return g_ascii_strncasecmp(given, "Bearer ", 7) == 0 ? g_strstrip(g_strdup(given + 7))
-                                                             : NULL;
-    g_auto(GStrv) parts = g_strsplit(cookies != NULL ? cookies : "", ";", -1);
-    for (char **p = parts; *p != NULL; p++) {
-        const char *one = g_strstrip(*p);
-        if (g_str_has_prefix(one, COOKIE)) {
-            *cookie = true;
-            return g_strdup(one + strlen(COOKIE));
-        }
-    }
-    return NULL;
-}
 
 static bool reads(const struct route *r)
 {
     return g_str_equal(r->method, "GET");
-}
-
-/* A page elsewhere can make a browser send the cookie, but cannot lie about where it is from. */
-static bool same_origin(const struct http_request *r)
-{
-    const char *origin = http_header(r, "origin"), *host = http_header(r, "host");
-    const char *name = origin != NULL ? strstr(origin, "://") : NULL;
-    return origin == NULL || (name != NULL && g_strcmp0(name + 3, host) == 0);
-}
-
-static bool authenticate(struct call *c, GError **error)
-{
-    bool cookie;
-    g_autoptr(GError) failure = NULL;
-    g_autofree char *token = token_of(c->request, &cookie);
-    if (c->route->access == ACCESS_ANYONE)
-        return true;
-    if (token == NULL)
-        return problem(error, 401, "log in, or send a token");
-    if (!token_authenticate(c->db, token, &c->caller, &failure)) {
-        if (failure == NULL)
-            return problem(error, 401, "the token is unknown or has expired");
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
-    }
-    if (cookie && !reads(c->route) && !same_origin(c->request))
-        return problem(error, 403, "asked by a page from elsewhere");
-    if ((c->caller.scopes & c->route->scope) == 0) {
-        g_autofree char *scope = scopes_text(c->route->scope);
-        return problem(error, 403, "the token has not the scope '%s'", scope);
-    }
-    return true;
 }
 
 static enum role role_needed(enum access access)
@@ -336,7 +285,7 @@ static bool run(struct call *c, GError **error)
     if (c->route->flags & ROUTE_STORELESS)
         return call_handler(c, error);
     c->db = server_borrow(c->server, error);
-    if (c->db == NULL || !authenticate(c, error) || !authorize(c, error) || !read_body(c, error))
+    if (c->db == NULL || !call_authenticate(c, error) || !authorize(c, error) || !read_body(c, error))
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);

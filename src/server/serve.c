@@ -57,8 +57,13 @@ static struct http_server *start_http(const struct settings *s, struct server *s
 bool serve_check(const struct settings *s, GError **error)
 {
     g_autofree char *certificate = NULL, *key = NULL;
+    struct keystone *keystone = NULL;
+    struct hil *hil = NULL;
     struct openapi *api = openapi_load(route_tables, error);
-    bool ok = api != NULL && settings_valid(s, error) && read_tls(s, &certificate, &key, error);
+    bool ok = api != NULL && settings_valid(s, error) && read_tls(s, &certificate, &key, error) &&
+              server_outside(s->keystone, s->hil, &keystone, &hil, error);
+    keystone_free(keystone);
+    hil_free(hil);
     openapi_free(api);
     return ok;
 }
@@ -174,6 +179,8 @@ bool serve_run(serve_settings make, void *user, GError **error)
     g_autofree char *key_file = settings_key_file(s);
     const struct server_options options = { .store = s->store,
                                             .key_file = key_file,
+                                            .keystone = s->keystone,
+                                            .hil = s->hil,
                                             .session_seconds = (int64_t)s->session_hours * 3600 };
     struct server *server = server_new(&options, error);
     struct http_server *http = NULL;

@@ -9,7 +9,20 @@
 
 #define HASHES_AT_ONCE 8
 
-struct server *server_new(const struct server_options *o, GError **error)
+bool server_outside(const json_t *keystone, const json_t *hil, struct keystone **k, struct hil **h,
+                    GError **error)
+{
+    *k = keystone_new(keystone, error);
+    if (keystone != NULL && *k == NULL)
+        return false;
+    *h = hil_new(hil, error);
+    if (hil == NULL || *h != NULL)
+        return true;
+    g_clear_pointer(k, keystone_free);
+    return false;
+}
+
+static struct server *open_server(const struct server_options *o, GError **error)
 {
     g_autoptr(sql) db = store_open(o->store, error);
     g_autoptr(seal) seal = db != NULL ? seal_open(db, o->key_file, error) : NULL;
@@ -28,10 +41,29 @@ struct server *server_new(const struct server_options *o, GError **error)
     return s;
 }
 
+struct server *server_new(const struct server_options *o, GError **error)
+{
+    struct hil *hil;
+    struct keystone *keystone;
+    if (!server_outside(o->keystone, o->hil, &keystone, &hil, error))
+        return NULL;
+    struct server *s = open_server(o, error);
+    if (s == NULL) {
+        keystone_free(keystone);
+        hil_free(hil);
+        return NULL;
+    }
+    s->keystone = keystone;
+    s->hil = hil;
+    return s;
+}
+
 void server_free(struct server *s)
 {
     if (s == NULL)
         return;
+    keystone_free(s->keystone);
+    hil_free(s->hil);
     g_ptr_array_unref(s->idle);
     g_mutex_clear(&s->lock);
     metrics_free(s->metrics);

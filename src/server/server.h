@@ -1,5 +1,7 @@
 /* The service behind HTTP: the store's connections, the API's description, metrics. */
 #pragma once
+#include "server/hil.h"
+#include "server/keystone.h"
 #include "server/metrics.h"
 #include "server/openapi.h"
 #include "store/seal.h"
@@ -9,11 +11,14 @@ struct server_options {
     const char *store;       /* URL */
     const char *key_file;    /* that secrets in the store are sealed with */
     int64_t session_seconds; /* how long a login holds */
+    const json_t *keystone, *hil; /* settings as keystone.h and hil.h have them; NULL: none */
 };
 
 struct server {
     char *store;
     struct seal *seal; /* secrets in the store */
+    struct keystone *keystone; /* NULL: not set */
+    struct hil *hil;           /* NULL: not set */
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;
@@ -26,6 +31,10 @@ struct server {
 /* Opens the store, making or updating it, and checks the API's description. */
 struct server *server_new(const struct server_options *options, GError **error);
 void server_free(struct server *s);
+/* The services that vouch for callers, from their settings, touching nothing; NULL where a setting is.
+ */
+bool server_outside(const json_t *keystone, const json_t *hil, struct keystone **k, struct hil **h,
+                    GError **error);
 
 /* A connection for one thread for the time being. */
 struct sql *server_borrow(struct server *s, GError **error);

@@ -70,6 +70,8 @@ static const struct {
     const char *name;
     size_t offset;
 } wholes[] = {
+    { "hil", offsetof(struct settings, hil) },
+    { "keystone", offsetof(struct settings, keystone) },
     { "limits", offsetof(struct settings, limits) },
     { "storage", offsetof(struct settings, storage) },
 };
@@ -129,6 +131,8 @@ void settings_free(struct settings *s)
     g_free(s->smtp.tls);
     g_free(s->private_addresses);
     g_strfreev(s->proxies);
+    json_decref(s->hil);
+    json_decref(s->keystone);
     json_decref(s->limits);
     json_decref(s->storage);
     g_free(s);

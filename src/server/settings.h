@@ -30,6 +30,7 @@ struct settings {
     struct {
         uint64_t settle_seconds, look_seconds;
     } watch; /* of folders */
+    json_t *keystone, *hil;   /* objects, as keystone.h and hil.h have them; NULL: none */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
 };
 typedef struct settings settings;
