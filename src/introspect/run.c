@@ -235,7 +235,9 @@ static bool keep_frame(struct sql *db, struct course *c, const struct outcome *o
                                               .reads = o->reads };
     g_free(c->row->frame);
     c->row->frame = kept_frame_add(db, &values, o->body, error);
-    return c->row->frame != NULL && kept_frame_trim(db, c->thing->id, KEPT_FRAMES_USUAL, error);
+    const int64_t set = c->run->settings->frames_kept;
+    return c->row->frame != NULL &&
+           kept_frame_trim(db, c->thing->id, set > 0 ? set : KEPT_FRAMES_USUAL, error);
 }
 
 static bool tell_judgement(struct sql *db, struct course *c, const struct outcome *o,

@@ -9,6 +9,7 @@
 #include "base/smtp_client.h"
 #include "base/yaml.h"
 #include "queue/broker.h"
+#include "store/frames.h"
 
 #define FILE_MAX    (1u << 20)
 #define THREADS_MAX 256
@@ -34,6 +35,7 @@ static const struct item {
     { NULL, "session_hours", "ASSAY_SESSION_HOURS", offsetof(struct settings, session_hours),
       HOURS_MAX, 1 },
     { NULL, "advisories", "ASSAY_ADVISORIES", offsetof(struct settings, advisories), 0 },
+    { "frames", "keep", "ASSAY_FRAMES_KEEP", offsetof(struct settings, frames_kept), 10000, 1 },
     { NULL, "broker", "ASSAY_BROKER", offsetof(struct settings, broker), 0 },
     { "smtp", "url", "ASSAY_SMTP_URL", offsetof(struct settings, smtp.url), 0 },
     { "smtp", "from", "ASSAY_SMTP_FROM", offsetof(struct settings, smtp.from), 0 },
@@ -100,6 +102,7 @@ struct settings *settings_new(void)
     s->store = g_strdup_printf("sqlite:%s/store.db", folder);
     s->threads = CLAMP(2 * g_get_num_processors(), 4, 64);
     s->session_hours = 12;
+    s->frames_kept = KEPT_FRAMES_USUAL;
     s->watch.settle_seconds = 10;
     s->watch.look_seconds = 300;
     s->workers.threads = 2;

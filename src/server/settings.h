@@ -22,6 +22,7 @@ struct settings {
         uint64_t inspector_megabytes, inspector_seconds;
     } workers;
     char *broker; /* URL; NULL: none */
+    uint64_t frames_kept; /* of each node and image */
     struct {
         char *url, *from, *user, *password_file, *ca_file; /* NULL: none */
         char *tls; /* "required", "none"; NULL: required */

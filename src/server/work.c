@@ -25,6 +25,7 @@ static void fill(struct worker_settings *to, const struct settings *s)
         .store = g_strdup(s->store),
         .advisories = g_strdup(s->advisories),
         .broker = g_strdup(s->broker),
+        .frames_kept = (int64_t)s->frames_kept,
         .threads = (unsigned)s->workers.threads,
         .limits = { .per_project = (unsigned)s->workers.per_project,
                     .per_pool = (unsigned)s->workers.per_pool,

@@ -27,6 +27,7 @@ struct worker_settings {
     unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */
     struct worker_mail mail;
     bool private_webhooks; /* webhooks may be at addresses that are not public */
+    int64_t frames_kept; /* of each thing; 0: as usual */
     struct rates *rates; /* introspect/rates.h: shared by all jobs of this process */
 };
 
