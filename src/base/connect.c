@@ -39,6 +39,10 @@ static int connect_address(const struct sockaddr *address, socklen_t len, int fa
         return -1;
     }
     if (connect(fd, address, len) != 0) {
+        if (errno == ECONNREFUSED && family == AF_UNIX) {
+            (void)fail(error, ASSAY_ERROR_NOT_FOUND, "%s: nobody listens there", where);
+            return -1;
+        }
         if (errno != EINPROGRESS) {
             (void)fail_errno(error, errno, "%s", where);
             return -1;

@@ -4,7 +4,8 @@
 
 #define CONNECT_MILLISECONDS 30000
 
-/* A stream socket that is connected, close-on-exec and never waits (O_NONBLOCK); -1 with *error. */
+/* A stream socket that is connected, close-on-exec and never waits (O_NONBLOCK); -1 with *error.
+ * ASSAY_ERROR_NOT_FOUND when there is no such socket or nobody listens on it (any more). */
 int connect_unix(const char *path, GError **error);
 /* As connect_unix() for a path that somebody else has named: plain (no_links.h), through no
  * symbolic link. */

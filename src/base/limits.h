@@ -94,6 +94,8 @@
 #define LIMIT_HTTP_MEMORY        (32u << 10)  /* for the head of a request */
 #define LIMIT_JSON_DEPTH         32           /* of a body, and of schemas that describe it */
 #define LIMIT_REMOTE_ANSWER      (256u << 20) /* of a service, to a command */
+#define LIMIT_MONITOR_LINE       (16u << 20)  /* one answer of a QEMU monitor or a guest agent */
+#define LIMIT_MONITOR_EVENTS     100000u      /* told of while one answer is awaited */
 #define LIMIT_HTTP_ANSWER        (16u << 20)  /* of another service, in memory */
 #define LIMIT_BROKER_MESSAGE     (1u << 20)   /* bytes of a message that a broker brings */
 #define LIMIT_KEY_FILE           4096         /* keys that secrets are sealed with */

@@ -4,4 +4,5 @@
 
 extern const struct snapshot_driver snapshot_file_driver;
 extern const struct snapshot_driver snapshot_nbd_driver;
+extern const struct snapshot_driver snapshot_qemu_driver;
 extern const struct snapshot_driver snapshot_rbd_driver;
