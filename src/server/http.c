@@ -29,21 +29,24 @@ struct http_server {
     GCond idle;
     unsigned running; /* requests begun and not answered */
     bool stopping;
-    GHashTable *waiters; /* of streams */
+    GHashTable *waiters; /* of streams and pauses */
 };
 
 struct http_waiter {
     struct http_server *server;
     struct MHD_Connection *connection;
     struct http_stream stream;
-    bool suspended, woken; /* under the server's lock */
+    struct http_pause pause; /* or this; neither is used when the other is */
+    bool suspended, woken;   /* under the server's lock */
 };
 
 /* One request, while it is received and answered. */
 struct exchange {
     struct http_server *server;
-    GByteArray *body;
+    GByteArray *body; /* NULL once the handler was given it */
     bool too_large;
+    struct http_waiter *waiter; /* of a pause that has not ended */
+    char *id;                   /* that the request was given before its pause */
 };
 
 const char *http_header(const struct http_request *r, const char *lower_name)
@@ -88,10 +91,42 @@ void http_set_header(struct http_response *r, const char *name, const char *valu
     g_ptr_array_add(r->headers, g_strdup(value));
 }
 
-/* --- streams ------------------------------------------------------------------------------------
+/* --- streams and pauses -------------------------------------------------------------------------
  * A connection without anything to send is suspended, so that its thread does not poll it. Waking
  * and falling asleep meet under the server's lock: what is woken before it sleeps does not sleep.
  */
+
+static struct http_waiter *waiter_new(struct http_server *s, struct MHD_Connection *c)
+{
+    struct http_waiter *w = g_new0(struct http_waiter, 1);
+    w->server = s;
+    w->connection = c;
+    g_mutex_lock(&s->lock);
+    g_hash_table_add(s->waiters, w);
+    g_mutex_unlock(&s->lock);
+    return w;
+}
+
+/* Nobody but done(), which follows, knows the waiter any more. */
+static void waiter_forget(struct http_waiter *w)
+{
+    g_mutex_lock(&w->server->lock);
+    g_hash_table_remove(w->server->waiters, w);
+    g_mutex_unlock(&w->server->lock);
+}
+
+/* False: it was woken already, or the server ends. */
+static bool fall_asleep(struct http_waiter *w)
+{
+    g_mutex_lock(&w->server->lock);
+    bool sleeps = !w->woken && !w->server->stopping;
+    if (sleeps) {
+        w->suspended = true;
+        MHD_suspend_connection(w->connection);
+    }
+    g_mutex_unlock(&w->server->lock);
+    return sleeps;
+}
 
 static ssize_t stream_read(void *user, uint64_t position, char *buf, size_t max)
 {
@@ -104,23 +139,15 @@ static ssize_t stream_read(void *user, uint64_t position, char *buf, size_t max)
     ssize_t n = stopping ? -1 : w->stream.read(w->stream.user, buf, max);
     if (n < 0)
         return MHD_CONTENT_READER_END_OF_STREAM;
-    if (n == 0) {
-        g_mutex_lock(&s->lock);
-        if (!w->woken && !s->stopping) {
-            w->suspended = true;
-            MHD_suspend_connection(w->connection);
-        }
-        g_mutex_unlock(&s->lock);
-    }
+    if (n == 0)
+        (void)fall_asleep(w);
     return n;
 }
 
 static void stream_done(void *user)
 {
     struct http_waiter *w = user;
-    g_mutex_lock(&w->server->lock);
-    g_hash_table_remove(w->server->waiters, w);
-    g_mutex_unlock(&w->server->lock);
+    waiter_forget(w);
     w->stream.done(w->stream.user);
     g_free(w);
 }
@@ -134,7 +161,7 @@ static void wake_locked(struct http_waiter *w)
     }
 }
 
-void http_stream_wake(struct http_waiter *w)
+void http_wake(struct http_waiter *w)
 {
     g_mutex_lock(&w->server->lock);
     wake_locked(w);
@@ -144,16 +171,32 @@ void http_stream_wake(struct http_waiter *w)
 static struct MHD_Response *stream_response(struct http_server *s, struct MHD_Connection *c,
                                             const struct http_stream *stream)
 {
-    struct http_waiter *w = g_new0(struct http_waiter, 1);
-    w->server = s;
-    w->connection = c;
+    struct http_waiter *w = waiter_new(s, c);
     w->stream = *stream;
     w->stream.begun(w->stream.user, w);
-    g_mutex_lock(&s->lock);
-    g_hash_table_add(s->waiters, w);
-    g_mutex_unlock(&s->lock);
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, stream_read, w,
                                              stream_done);
+}
+
+/* Whether the connection sleeps now; else the pause is over. */
+static bool pause_begin(struct exchange *x, struct MHD_Connection *c,
+                        const struct http_pause *pause)
+{
+    x->waiter = waiter_new(x->server, c);
+    x->waiter->pause = *pause;
+    pause->begun(pause->user, x->waiter);
+    return fall_asleep(x->waiter);
+}
+
+/* The path that is to be asked for; g_free() */
+static char *pause_end(struct exchange *x)
+{
+    struct http_waiter *w = g_steal_pointer(&x->waiter);
+    waiter_forget(w);
+    w->pause.done(w->pause.user);
+    char *path = w->pause.path;
+    g_free(w);
+    return path;
 }
 
 /* --- requests ----------------------------------------------------------------------------------
@@ -214,43 +257,79 @@ static char *remote_of(const struct http_server *s, struct MHD_Connection *c, GH
     return g_strstrip(g_strndup(last != NULL ? last + 1 : forwarded, INET6_ADDRSTRLEN));
 }
 
-static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *c, const char *path,
-                              const char *method)
+static const char *header_of(const struct http_response *r, const char *name)
+{
+    for (guint i = 0; i < r->headers->len; i += 2) {
+        if (g_ascii_strcasecmp(g_ptr_array_index(r->headers, i), name) == 0)
+            return g_ptr_array_index(r->headers, i + 1);
+    }
+    return NULL;
+}
+
+static enum MHD_Result send_response(struct http_server *s, struct MHD_Connection *c,
+                                     struct http_response *response)
+{
+    struct MHD_Response *r;
+    if (response->stream != NULL) {
+        r = stream_response(s, c, response->stream);
+    } else {
+        gsize len = response->body->len;
+        /* libmicrohttpd frees with free(), which is what g_free() is. */
+        r = MHD_create_response_from_buffer(len, g_string_free(response->body, FALSE),
+                                            MHD_RESPMEM_MUST_FREE);
+        response->body = g_string_new(NULL);
+    }
+    for (guint i = 0; i < response->headers->len; i += 2)
+        (void)MHD_add_response_header(r, g_ptr_array_index(response->headers, i),
+                                      g_ptr_array_index(response->headers, i + 1));
+    enum MHD_Result queued = MHD_queue_response(c, response->status, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+/* What a request is answered with, or a pause. `later` is the path that a pause has left; NULL. */
+static void call_handler(struct exchange *x, struct MHD_Connection *c, const char *path,
+                         const char *method, const char *later, struct http_response *response)
 {
     struct http_server *s = x->server;
-    struct http_response response;
     g_autoptr(GHashTable) headers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GHashTable) query = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(GBytes) body = g_byte_array_free_to_bytes(g_steal_pointer(&x->body));
+    g_autoptr(GBytes) body = x->body != NULL ? g_byte_array_free_to_bytes(g_steal_pointer(&x->body))
+                                             : g_bytes_new(NULL, 0);
     bool secure;
     (void)MHD_get_connection_values(c, MHD_HEADER_KIND, collect_header, headers);
-    (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, collect_query, query);
+    if (later == NULL)
+        (void)MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, collect_query, query);
+    else if (x->id != NULL)
+        (void)g_hash_table_insert(headers, g_strdup("x-request-id"), g_strdup(x->id));
     g_autofree char *remote = remote_of(s, c, headers, &secure);
-    const struct http_request request = { .method = method,
-                                          .path = path,
+    const struct http_request request = { .method = later != NULL ? "GET" : method,
+                                          .path = later != NULL ? later : path,
                                           .remote = remote,
                                           .secure = secure,
                                           .body = body,
-                                          .too_large = x->too_large,
+                                          .too_large = x->too_large && later == NULL,
+                                          .waited = later != NULL,
                                           .headers = headers,
                                           .query = query };
-    http_response_init(&response);
-    s->handler(&request, &response, s->user);
-    struct MHD_Response *r;
-    if (response.stream != NULL) {
-        r = stream_response(s, c, response.stream);
-    } else {
-        gsize len = response.body->len;
-        /* libmicrohttpd frees with free(), which is what g_free() is. */
-        r = MHD_create_response_from_buffer(len, g_string_free(response.body, FALSE),
-                                            MHD_RESPMEM_MUST_FREE);
-        response.body = g_string_new(NULL);
+    http_response_init(response);
+    s->handler(&request, response, s->user);
+}
+
+static enum MHD_Result answer(struct exchange *x, struct MHD_Connection *c, const char *path,
+                              const char *method)
+{
+    struct http_response response;
+    g_autofree char *later = x->waiter != NULL ? pause_end(x) : NULL;
+    call_handler(x, c, path, method, later, &response);
+    if (response.pause != NULL && later == NULL) {
+        x->id = g_strdup(header_of(&response, "X-Request-Id"));
+        bool sleeps = pause_begin(x, c, response.pause);
+        http_response_done(&response);
+        /* What was woken before it slept goes on at once. */
+        return sleeps ? MHD_YES : answer(x, c, path, method);
     }
-    for (guint i = 0; i < response.headers->len; i += 2)
-        (void)MHD_add_response_header(r, g_ptr_array_index(response.headers, i),
-                                      g_ptr_array_index(response.headers, i + 1));
-    enum MHD_Result queued = MHD_queue_response(c, response.status, r);
-    MHD_destroy_response(r);
+    enum MHD_Result queued = send_response(x->server, c, &response);
     http_response_done(&response);
     return queued;
 }
@@ -278,7 +357,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *c, const ch
         *size = 0;
         return MHD_YES;
     }
-    return x->body != NULL ? answer(x, c, path, method) : MHD_NO;
+    return x->body != NULL || x->waiter != NULL ? answer(x, c, path, method) : MHD_NO;
 }
 
 static void on_completed(void *user, struct MHD_Connection *c, void **state,
@@ -294,6 +373,9 @@ static void on_completed(void *user, struct MHD_Connection *c, void **state,
     g_mutex_unlock(&s->lock);
     if (x->body != NULL)
         g_byte_array_unref(x->body);
+    if (x->waiter != NULL)
+        g_free(pause_end(x));
+    g_free(x->id);
     g_free(x);
     *state = NULL;
 }

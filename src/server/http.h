@@ -13,6 +13,7 @@ struct http_request {
     bool secure;               /* over TLS, here or at the proxy */
     GBytes *body;              /* never NULL */
     bool too_large;            /* the body was longer than LIMIT_HTTP_BODY and is not there */
+    bool waited;               /* this is what a pause ended with, struct http_pause */
     GHashTable *headers;       /* names in lower case -> value; the first of each name */
     GHashTable *query;         /* decoded */
 };
@@ -20,16 +21,25 @@ struct http_request {
 const char *http_header(const struct http_request *r, const char *lower_name);
 const char *http_query(const struct http_request *r, const char *name);
 
-/* A body that comes in pieces, for as long as the client listens. */
 struct http_waiter;
+/* A body that comes in pieces, for as long as the client listens. */
 struct http_stream {
     /* Before the first read: what to wake when there is something to read. */
     void (*begun)(void *user, struct http_waiter *waiter);
-    /* Bytes written to buf; 0: nothing for now, http_stream_wake() will tell; -1: the end. */
+    /* Bytes written to buf; 0: nothing for now, http_wake() will tell; -1: the end. */
     ssize_t (*read)(void *user, char *buf, size_t max);
-    /* The client is gone, or the end was reached. After it nobody may call http_stream_wake(). */
+    /* The client is gone, or the end was reached. After it nobody may call http_wake(). */
     void (*done)(void *user);
     void *user;
+};
+/* An answer that is to be given later, while no thread waits: after http_wake() the handler is
+ * called again, with a GET of path, the headers that came, and `waited`; then it may not pause. */
+struct http_pause {
+    void (*begun)(void *user, struct http_waiter *waiter);
+    /* It is over. After it nobody may call http_wake(). */
+    void (*done)(void *user);
+    void *user;
+    char *path; /* taken over */
 };
 
 struct http_response {
@@ -37,6 +47,7 @@ struct http_response {
     GPtrArray *headers;               /* name, value, name, value...; owned */
     GString *body;                    /* owned */
     const struct http_stream *stream; /* instead of body, copied; NULL */
+    const struct http_pause *pause;   /* instead of all that, copied; NULL */
 };
 void http_response_init(struct http_response *r);
 void http_response_done(struct http_response *r);
@@ -62,9 +73,9 @@ struct http_server *http_start(const struct http_options *options, struct http_s
                                GError **error);
 /* "127.0.0.1:8080", with the port that was taken. */
 const char *http_address(const struct http_server *s);
-/* Lets no new request in, waits for those that are running for at most so long, ends. Streams are
- * ended. Accepts NULL. */
+/* Lets no new request in, waits for those that are running for at most so long, ends. Streams and
+ * pauses are ended. Accepts NULL. */
 void http_stop(struct http_server *s, int64_t microseconds);
 
-/* Something can be read again; any thread. */
-void http_stream_wake(struct http_waiter *w);
+/* Something can be read again, or the pause is over; any thread. */
+void http_wake(struct http_waiter *w);

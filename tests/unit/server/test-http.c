@@ -58,6 +58,11 @@ static void handle(const struct http_request *q, struct http_response *r, void *
         static struct http_stream stream;
         stream = (struct http_stream){ stream_begun, stream_read, stream_done, b };
         r->stream = &stream;
+    } else if (g_str_equal(q->path, "/pause")) {
+        static struct http_pause pause;
+        pause = (struct http_pause){ stream_begun, stream_done, b, g_strdup("/later") };
+        http_set_header(r, "X-Request-Id", "first");
+        r->pause = &pause;
     } else if (g_str_equal(q->path, "/slow")) {
         g_mutex_lock(&b->lock);
         b->begun++;
@@ -72,6 +77,8 @@ static void handle(const struct http_request *q, struct http_response *r, void *
         g_string_append_printf(r->body, "%s %s a=%s x=%s from=%s large=%d body=", q->method,
                                q->path, http_query(q, "a"), http_header(q, "x-test"), q->remote,
                                q->too_large);
+        if (q->waited)
+            g_string_append_printf(r->body, "waited %s ", http_header(q, "x-request-id"));
         g_string_append_len(r->body, body, (gssize)len);
     }
 }
@@ -154,7 +161,7 @@ static void test_a_stream_sleeps_and_is_woken(struct bench *b, const void *unuse
         g_mutex_lock(&b->lock);
         b->pieces++;
         g_mutex_unlock(&b->lock);
-        http_stream_wake(b->waiter);
+        http_wake(b->waiter);
         for (bool got = false; !got;) {
             ssize_t n = read(fd, piece, sizeof piece);
             g_assert_cmpint(n, >, 0);
@@ -169,6 +176,42 @@ static void test_a_stream_sleeps_and_is_woken(struct bench *b, const void *unuse
     g_assert_cmpint(read(fd, piece, sizeof piece), <=, 0);
     (void)close(fd);
     b->server = NULL;
+}
+
+static int ask_for_a_pause(struct bench *b)
+{
+    int fd = ask(b, "POST /pause?a=1 HTTP/1.1\r\nHost: x\r\nX-Test: yes\r\n"
+                    "Connection: close\r\nContent-Length: 4\r\n\r\nbody");
+    g_mutex_lock(&b->lock);
+    while (b->waiter == NULL)
+        g_cond_wait(&b->changed, &b->lock);
+    g_mutex_unlock(&b->lock);
+    return fd;
+}
+
+static void test_a_pause_holds_no_thread_and_ends_with_another_call(struct bench *b,
+                                                                    const void *unused)
+{
+    int paused = ask_for_a_pause(b);
+    for (unsigned i = 0; i < 10; i++) { /* more than there are threads */
+        g_autofree char *other = rest(ask(b, "GET / HTTP/1.0\r\n\r\n"));
+        g_assert_nonnull(strstr(other, "GET / "));
+    }
+    http_wake(b->waiter);
+    g_autofree char *got = rest(paused);
+    g_assert_nonnull(strstr(got, "GET /later a=(null) x=yes from=127.0.0.1 large=0 body=waited "
+                                 "first "));
+    g_assert_true(b->done);
+}
+
+static void test_a_pause_ends_with_the_server(struct bench *b, const void *unused)
+{
+    int paused = ask_for_a_pause(b);
+    http_stop(b->server, 10 * G_USEC_PER_SEC);
+    b->server = NULL;
+    g_assert_true(b->done);
+    g_autofree char *got = rest(paused);
+    g_assert_nonnull(strstr(got, "GET /later"));
 }
 
 static void *stop(void *user)
@@ -218,6 +261,9 @@ int main(int argc, char **argv)
     ADD("a request is told whole", test_a_request_is_told_whole);
     ADD("a large body is dropped and told", test_a_large_body_is_dropped_and_told);
     ADD("a stream sleeps and is woken", test_a_stream_sleeps_and_is_woken);
+    ADD("a pause holds no thread and ends with another call",
+        test_a_pause_holds_no_thread_and_ends_with_another_call);
+    ADD("a pause ends with the server", test_a_pause_ends_with_the_server);
     ADD("what is running is finished before the end",
         test_what_is_running_is_finished_before_the_end);
     g_test_add_func("/server/http/addresses are checked", test_addresses_are_checked);
