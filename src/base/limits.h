@@ -91,6 +91,9 @@
 #define LIMIT_YAML_DEPTH         32           /* lists in maps in lists of a YAML file */
 #define LIMIT_HTTP_BODY          (4u << 20)   /* of a request */
 #define LIMIT_HTTP_CONNECTIONS   4096u
+#define LIMIT_LISTENERS          2048u        /* to events, and waiting for the end of something */
+#define LIMIT_LISTENER_QUEUE     4096u        /* events that one of them has not read yet */
+#define LIMIT_EVENT_HISTORY      1000u        /* events of the past told to one who comes back */
 #define LIMIT_HTTP_MEMORY        (32u << 10)  /* for the head of a request */
 #define LIMIT_JSON_DEPTH         32           /* of a body, and of schemas that describe it */
 #define LIMIT_REMOTE_ANSWER      (256u << 20) /* of a service, to a command */

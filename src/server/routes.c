@@ -12,5 +12,6 @@ const struct route *const route_tables[] = {
     routes_notifications,
     routes_credentials,
     routes_things,
+    routes_events,
     NULL,
 };

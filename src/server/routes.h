@@ -4,6 +4,7 @@
 #include "server/call.h"
 
 extern const struct route routes_credentials[];
+extern const struct route routes_events[];
 extern const struct route routes_members[];
 extern const struct route routes_notifications[];
 extern const struct route routes_projects[];

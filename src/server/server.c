@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include "base/error.h"
+#include "server/listeners.h"
 #include "server/router.h"
 #include "store/requests.h"
 #include "store/secret.h"
@@ -35,6 +36,7 @@ static struct server *open_server(const struct server_options *o, GError **error
     s->session_seconds = (gint)o->session_seconds;
     s->api = api;
     s->metrics = metrics_new();
+    s->listeners = listeners_new(o->store);
     g_mutex_init(&s->lock);
     s->idle = g_ptr_array_new_with_free_func((GDestroyNotify)sql_close);
     g_ptr_array_add(s->idle, g_steal_pointer(&db));
@@ -66,6 +68,7 @@ void server_free(struct server *s)
     hil_free(s->hil);
     g_ptr_array_unref(s->idle);
     g_mutex_clear(&s->lock);
+    listeners_free(s->listeners);
     metrics_free(s->metrics);
     openapi_free(s->api);
     seal_free(s->seal);

@@ -22,6 +22,7 @@ struct server {
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;
+    struct listeners *listeners; /* to events */
     struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
     gint hashing; /* atomic: passwords being hashed */
     GMutex lock;

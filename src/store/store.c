@@ -101,12 +101,9 @@ static void next_id(uint64_t *time, uint8_t noise[10])
 }
 
 /* ULID: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. */
-char *store_id_new(void)
+static char *make_id(uint64_t time, const uint8_t noise[10])
 {
-    uint8_t noise[10];
-    uint64_t time = (uint64_t)store_now() / 1000;
     char *id = g_malloc(ID_BYTES + 1);
-    next_id(&time, noise);
     for (int i = 9; i >= 0; i--, time >>= 5)
         id[i] = id_digits[time & 31];
     for (int half = 0; half < 2; half++) {
@@ -118,6 +115,31 @@ char *store_id_new(void)
     }
     id[ID_BYTES] = '\0';
     return id;
+}
+
+char *store_id_new(void)
+{
+    uint8_t noise[10];
+    uint64_t time = (uint64_t)store_now() / 1000;
+    next_id(&time, noise);
+    return make_id(time, noise);
+}
+
+char *store_id_at(int64_t time)
+{
+    static const uint8_t none[10];
+    return make_id((uint64_t)MAX(time, 0) / 1000, none);
+}
+
+bool store_id_time(const char *id, int64_t *time)
+{
+    int64_t milliseconds = 0;
+    if (strlen(id) != ID_BYTES || strspn(id, id_digits) != ID_BYTES || id[0] > '7')
+        return false;
+    for (int i = 0; i < 10; i++)
+        milliseconds = milliseconds << 5 | (int64_t)(strchr(id_digits, id[i]) - id_digits);
+    *time = milliseconds * 1000;
+    return true;
 }
 
 bool store_name_valid(const char *what, const char *name, GError **error)

@@ -12,6 +12,10 @@ struct sql *store_open(const char *url, GError **error);
 /* A new identifier: 26 characters that sort by time of making (ULID), those of one process always.
  * g_free() */
 char *store_id_new(void);
+/* Not after any identifier made at that time (Unix microseconds) or later; g_free() */
+char *store_id_at(int64_t time);
+/* When an identifier was made, to the millisecond; false when it is none. */
+bool store_id_time(const char *id, int64_t *time);
 /* Now, Unix microseconds. */
 int64_t store_now(void);
 

@@ -77,6 +77,72 @@ bool token_authenticate(struct sql *db, const char *secret, struct caller *out, 
     return true;
 }
 
+static void sight_clear(gpointer data)
+{
+    struct token_sight *s = data;
+    g_hash_table_unref(s->projects);
+}
+
+struct token_sight *token_sight_ref(struct token_sight *s)
+{
+    return g_rc_box_acquire(s);
+}
+
+void token_sight_unref(struct token_sight *s)
+{
+    if (s != NULL)
+        g_rc_box_release_full(s, sight_clear);
+}
+
+/* A row for each project of each token's user. */
+static bool look(struct sql *db, const struct sql_value *keys, unsigned count, GHashTable *sights,
+                 GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    int64_t now = store_now();
+    g_autoptr(sql_rows) rows =
+        sql_query_keys(db, error,
+                       "SELECT t.id, t.expires, a.site, m.project FROM token t"
+                       " JOIN account a ON a.id = t.account"
+                       " LEFT JOIN member m ON m.account = a.id"
+                       " WHERE a.disabled = 0 AND t.id IN (@KEYS@)",
+                       keys, 0, count);
+    if (rows == NULL)
+        return false;
+    while (sql_rows_next(rows, &failure)) {
+        struct token_sight *s = g_hash_table_lookup(sights, sql_text(rows, 0));
+        s->valid = sql_int(rows, 1) == 0 || sql_int(rows, 1) > now;
+        s->all = sql_text(rows, 2)[0] != '\0';
+        if (!sql_is_null(rows, 3))
+            (void)g_hash_table_add(s->projects, g_strdup(sql_text(rows, 3)));
+    }
+    if (failure == NULL)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return false;
+}
+
+GHashTable *token_sights(struct sql *db, const char *const *tokens, size_t count, GError **error)
+{
+    g_autoptr(GHashTable) sights =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)token_sight_unref);
+    unsigned batch = sql_batch(db);
+    g_autofree struct sql_value *keys = g_new0(struct sql_value, batch);
+    for (size_t done = 0; done < count;) {
+        unsigned n = (unsigned)MIN(batch, count - done);
+        for (unsigned i = 0; i < n; i++) {
+            struct token_sight *s = g_rc_box_new0(struct token_sight);
+            s->projects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+            (void)g_hash_table_insert(sights, g_strdup(tokens[done + i]), s);
+            keys[i] = (struct sql_value){ .type = 's', .text = tokens[done + i] };
+        }
+        if (!look(db, keys, n, sights, error))
+            return NULL;
+        done += n;
+    }
+    return g_steal_pointer(&sights);
+}
+
 GPtrArray *token_list(struct sql *db, const char *account, const struct store_page *page,
                       GError **error)
 {

@@ -27,6 +27,19 @@ char *token_create(struct sql *db, const struct token_new *new, char **id, GErro
 bool token_authenticate(struct sql *db, const char *secret, struct caller *out, GError **error);
 void caller_done(struct caller *c);
 
+/* What who holds a token sees at this moment. */
+struct token_sight {
+    bool valid;           /* false: the token is unknown or has expired, or its user is disabled */
+    bool all;             /* sees all projects */
+    GHashTable *projects; /* set of identifiers, of those that it is a member of */
+};
+typedef struct token_sight token_sight;
+/* Reference-counted, not atomically. */
+struct token_sight *token_sight_ref(struct token_sight *s);
+void token_sight_unref(struct token_sight *s);
+/* Of tokens (identifiers), each once: identifier -> struct token_sight, for every one of them. */
+GHashTable *token_sights(struct sql *db, const char *const *tokens, size_t count, GError **error);
+
 /* Of one user. */
 GPtrArray *token_list(struct sql *db, const char *account, const struct store_page *page,
                       GError **error);

@@ -76,6 +76,8 @@ MATRIX = {
     "GET /v1/projects/{project}/nodes/{node}": VIEWER,
     "PATCH /v1/projects/{project}/nodes/{node}": OPERATOR,
     "DELETE /v1/projects/{project}/nodes/{node}": made(OPERATOR, 204),
+    "GET /v1/events": USER,
+    "GET /v1/projects/{project}/events": VIEWER,
     "GET /v1/images": USER,
     "GET /v1/projects/{project}/images": VIEWER,
     "POST /v1/projects/{project}/images": made(OPERATOR),
