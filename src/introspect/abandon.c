@@ -1,6 +1,4 @@
 /* Introspections that will not be run again, and what runs could not drop. */
-#include <string.h>
-
 #include "base/error.h"
 #include "base/log.h"
 #include "introspect/course.h"
@@ -9,21 +7,19 @@
 #define SWEEP_SECONDS 60
 #define SWEEP_AT_ONCE 50
 
-/* How its storage is reached; the thing itself may be gone. */
-static struct snapshot_options options_of(const struct worker_settings *s)
-{
-    return (struct snapshot_options){ .settings = &s->snapshots };
-}
-
 static bool drop_left(const struct worker_settings *settings, struct sql *db,
                       struct introspection *i, GError **error)
 {
-    const struct snapshot_options options = options_of(settings);
+    struct reach r;
     bool changed;
     if (g_str_equal(i->handles, "[]"))
         return true;
-    bool dropped = course_drop(i, &options, &changed, error);
-    return (!changed || introspection_save(db, i, dropped ? error : NULL)) && dropped;
+    /* The thing may be gone. */
+    g_autoptr(thing) t = thing_find(db, i->kind, &caller_service, i->project, i->thing, NULL);
+    bool dropped =
+        reach_init(&r, settings, db, t, error) && course_drop(i, &r.snapshot, &changed, error);
+    reach_done(&r);
+    return dropped && introspection_save(db, i, error);
 }
 
 struct giving_up {

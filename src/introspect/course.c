@@ -2,9 +2,41 @@
 
 #include "base/error.h"
 #include "introspect/tell.h"
+#include "store/credentials.h"
 
 /* --- what is examined, and how -----------------------------------------------------------------
  */
+
+static const char *option_text(const struct reach *r, const char *name)
+{
+    return json_string_value(json_object_get(r->options, name));
+}
+
+bool reach_init(struct reach *r, const struct worker_settings *settings, struct sql *db,
+                const struct thing *thing, GError **error)
+{
+    *r = (struct reach){ .snapshot = { .settings = &settings->snapshots } };
+    if (thing == NULL)
+        return true;
+    r->options = json_loads(thing->options, 0, NULL);
+    r->snapshot.format = option_text(r, "format");
+    r->snapshot.crash_consistent = json_is_true(json_object_get(r->options, "crash_consistent"));
+    r->snapshot.quiesce = option_text(r, "quiesce");
+    const char *credential = option_text(r, "credential");
+    if (credential == NULL)
+        return true;
+    r->secret = credential_secret(db, settings->seal, thing->project, credential, error);
+    r->snapshot.secret = r->secret;
+    if (r->secret == NULL)
+        g_prefix_error(error, "credential '%s': ", credential);
+    return r->secret != NULL;
+}
+
+void reach_done(struct reach *r)
+{
+    json_decref(r->options);
+    seal_forget(r->secret);
+}
 
 GPtrArray *course_places(const struct thing *t, GError **error)
 {
@@ -45,28 +77,10 @@ static bool check_places(const struct course *c, GError **error)
     return true;
 }
 
-static const char *option_text(const struct course *c, const char *name)
-{
-    return json_string_value(json_object_get(c->options, name));
-}
-
 static bool wanted(void *user)
 {
     const struct course *c = user;
     return c->run->wanted(c->run);
-}
-
-static void set_snapshot_options(struct course *c)
-{
-    c->snapshot = (struct snapshot_options){
-        .settings = &c->run->settings->snapshots,
-        .format = option_text(c, "format"),
-        .deep = c->row->deep,
-        .crash_consistent = json_is_true(json_object_get(c->options, "crash_consistent")),
-        .quiesce = option_text(c, "quiesce"),
-        .wanted = wanted,
-        .user = c,
-    };
 }
 
 static bool load(struct course *c, GError **error)
@@ -84,10 +98,13 @@ static bool load(struct course *c, GError **error)
     c->thing = thing_find(db, c->row->kind, &caller_service, c->row->project, c->row->thing, error);
     if (c->thing == NULL)
         return false;
-    c->options = json_loads(c->thing->options, 0, NULL);
     c->places = course_places(c->thing, error);
-    set_snapshot_options(c);
-    return c->places != NULL;
+    if (c->places == NULL || !reach_init(&c->reach, c->run->settings, db, c->thing, error))
+        return false;
+    c->reach.snapshot.deep = c->row->deep;
+    c->reach.snapshot.wanted = wanted;
+    c->reach.snapshot.user = c;
+    return true;
 }
 
 struct course *course_new(struct job_run *run, GError **error)
@@ -109,7 +126,7 @@ void course_free(struct course *c)
     introspection_free(c->row);
     project_free(c->project);
     thing_free(c->thing);
-    json_decref(c->options);
+    reach_done(&c->reach);
     if (c->places != NULL)
         g_ptr_array_unref(c->places);
     g_free(c);

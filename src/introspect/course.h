@@ -7,14 +7,24 @@
 #include "snapshot/snapshot.h"
 #include "store/projects.h"
 
+/* How a thing's storage is reached. */
+struct reach {
+    json_t *options; /* of the thing: an object */
+    char *secret;    /* of the credential that it names */
+    struct snapshot_options snapshot;
+};
+/* thing NULL: it is gone; then as the settings alone say. reach_done() in any case. */
+bool reach_init(struct reach *r, const struct worker_settings *settings, struct sql *db,
+                const struct thing *thing, GError **error);
+void reach_done(struct reach *r);
+
 struct course {
     struct job_run *run;
     struct introspection *row; /* as it is in the store */
     struct project *project;
     struct thing *thing;
-    json_t *options;   /* of the thing: an object */
-    GPtrArray *places; /* char *: locations of its disks */
-    struct snapshot_options snapshot;
+    struct reach reach;
+    GPtrArray *places;  /* char *: locations of its disks */
     int64_t step_begun; /* monotonic microseconds; 0: none */
 };
 typedef struct course course;

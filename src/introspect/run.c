@@ -65,7 +65,8 @@ static void on_progress(const struct inspect_progress *p, void *user)
 static struct throttle *throttle_of_pool(const struct course *c, const char *place)
 {
     const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
-    g_autofree char *pool = d != NULL && d->pool != NULL ? d->pool(place, &c->snapshot) : NULL;
+    g_autofree char *pool =
+        d != NULL && d->pool != NULL ? d->pool(place, &c->reach.snapshot) : NULL;
     return pool != NULL ? rates_pool(c->run->settings->rates, pool) : NULL;
 }
 
@@ -73,7 +74,7 @@ static struct throttle *throttle_of_pool(const struct course *c, const char *pla
 static struct inspect_target *open_target(const struct course *c, struct views *v,
                                           const struct inspect_options *options, GError **error)
 {
-    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->options);
+    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->reach.options);
     g_autofree struct inspect_source *sources = g_new0(struct inspect_source, v->disks->len);
     for (guint i = 0; i < v->disks->len; i++) {
         const struct snapshot_disk *d = g_ptr_array_index(v->disks, i);
@@ -86,7 +87,8 @@ static struct inspect_target *open_target(const struct course *c, struct views *
             (struct inspect_source){ .block = recorder,
                                      .name = d->name,
                                      .path = d->path,
-                                     .format = d->format != NULL ? d->format : c->snapshot.format,
+                                     .format =
+                                         d->format != NULL ? d->format : c->reach.snapshot.format,
                                      .note = d->note };
     }
     return inspect_target_of_blocks(sources, v->disks->len, options, error);
@@ -108,7 +110,7 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
 {
     const struct inspect_options options = {
         .references = INSPECT_REFERENCES_ANY,
-        .with_files = json_is_true(json_object_get(c->options, "files")),
+        .with_files = json_is_true(json_object_get(c->reach.options, "files")),
         .memory = c->run->settings->inspector_memory,
         .timeout = c->run->settings->inspector_seconds,
         .progress = on_progress,
@@ -146,7 +148,7 @@ static bool drop(struct course *c, struct views **v, GError **error)
     if (!course_step(c, "drop", error))
         return false;
     g_clear_pointer(v, views_free);
-    if (!course_drop(c->row, &c->snapshot, &changed, &failure))
+    if (!course_drop(c->row, &c->reach.snapshot, &changed, &failure))
         log_line("warning", "introspection %s: drop: %s; tried again later", c->row->id,
                  failure->message);
     return course_save(c, NULL, error);
@@ -293,7 +295,7 @@ static bool finish(struct course *c, const struct outcome *o, bool *mine, GError
 static bool begin(struct course *c, GError **error)
 {
     bool changed;
-    if (!course_drop(c->row, &c->snapshot, &changed, error)) {
+    if (!course_drop(c->row, &c->reach.snapshot, &changed, error)) {
         g_prefix_error(error, "clearing away what a run before left: ");
         return false;
     }
@@ -332,7 +334,7 @@ static void undo(struct course *c, const GError *failure)
 {
     g_autoptr(GError) error = NULL;
     bool changed;
-    if (!course_drop(c->row, &c->snapshot, &changed, &error))
+    if (!course_drop(c->row, &c->reach.snapshot, &changed, &error))
         log_line("warning", "introspection %s: %s", c->row->id, error->message);
     g_clear_error(&error);
     g_free(c->row->reason);

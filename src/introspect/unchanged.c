@@ -7,12 +7,12 @@
 
 static bool with_files(const struct course *c)
 {
-    return json_is_true(json_object_get(c->options, "files"));
+    return json_is_true(json_object_get(c->reach.options, "files"));
 }
 
 static const char *format_of(const struct course *c)
 {
-    return c->snapshot.format != NULL ? c->snapshot.format : "";
+    return c->reach.snapshot.format != NULL ? c->reach.snapshot.format : "";
 }
 
 static char *dump(json_t *owned)
@@ -112,7 +112,7 @@ static bool ask_storage(const struct course *c, size_t i, const json_t *identiti
         return true;
     g_autoptr(GArray) ranges = read_ranges(json_array_get(disks, i));
     return d->unchanged(place, identity, &g_array_index(ranges, struct block_range, 0), ranges->len,
-                        &c->snapshot, same, error);
+                        &c->reach.snapshot, same, error);
 }
 
 bool unchanged_by_storage(const struct course *c, const struct kept_frame *f, bool *same,

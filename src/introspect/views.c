@@ -7,7 +7,8 @@ static GPtrArray *plan(struct course *c, GError **error)
     g_autoptr(GPtrArray) handles = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < c->places->len; i++) {
         g_autofree char *id = store_id_new();
-        char *handle = snapshot_plan(g_ptr_array_index(c->places, i), id, &c->snapshot, error);
+        char *handle =
+            snapshot_plan(g_ptr_array_index(c->places, i), id, &c->reach.snapshot, error);
         if (handle == NULL)
             return NULL;
         g_ptr_array_add(handles, handle);
@@ -19,7 +20,7 @@ static bool make(struct views *v, struct course *c, const char *handle, GError *
 {
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
-    struct snapshot_view *view = snapshot_make(handle, &c->snapshot, error);
+    struct snapshot_view *view = snapshot_make(handle, &c->reach.snapshot, error);
     if (view == NULL)
         return false;
     g_ptr_array_add(v->views, view);

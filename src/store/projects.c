@@ -110,9 +110,23 @@ bool project_change(struct sql *db, const char *id, int64_t version, const struc
     return store_touched(changed, changed == 1 || exists(db, id), "project", error);
 }
 
+/* With the project would go what names snapshots that are still there. */
+static bool has_snapshots(struct sql *db, const char *id)
+{
+    g_autoptr(sql_rows) rows = sql_query(
+        db, NULL, "SELECT 1 FROM introspection WHERE project = $1 AND handles <> '[]' LIMIT 1", "s",
+        id);
+    return rows != NULL && sql_rows_next(rows, NULL);
+}
+
 bool project_delete(struct sql *db, const char *id, int64_t version, GError **error)
 {
     uint64_t changed;
+    if (has_snapshots(db, id)) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
+                    "a disk of the project is being examined; cancel that, or wait");
+        return false;
+    }
     return sql_run(db, &changed, error,
                    "DELETE FROM project WHERE id = $1 AND ($2 = 0 OR version = $2)", "si", id,
                    version) &&

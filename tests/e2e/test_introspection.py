@@ -188,11 +188,15 @@ def slow_node(site, name="slow"):
 
 def test_a_running_one_is_cancelled(site):
     identifier = slow_node(site)
+    # What names the snapshots must not go before they do.
+    refused = site.service.call("DELETE", "/v1/projects/p", site.admin)
+    assert refused.status == 409 and "being examined" in refused.json["detail"]
     site.cancel(identifier)
     row = site.store.ended(identifier)
     assert row["state"] == "cancelled" and row["handles"] == "[]" and row["frame"] is None
     assert site.store.events(identifier).count("introspection.cancelled") == 1
     assert inspectors(site.service) == []
+    assert site.service.call("DELETE", "/v1/projects/p", site.admin).status == 204
 
 
 def test_a_service_that_stops_gives_it_back(site):
@@ -235,3 +239,9 @@ def test_rates_of_settings_hold(assay, tmp_path):
                            f"sqlite:{tmp_path}/store.db", "--listen", "127.0.0.1:0"],
                           stderr=subprocess.PIPE, timeout=TIMEOUT, text=True)
     assert done.returncode == 2 and "limits.introspection.bytes" in done.stderr
+
+
+def test_a_credential_that_is_gone_is_named(site):
+    site.node("db", small_image(site.images), credential="storage")
+    row = site.examined("db")
+    assert row["state"] == "failed" and "credential 'storage'" in row["reason"]
