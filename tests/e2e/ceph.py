@@ -39,7 +39,8 @@ public network = 127.0.0.0/8
 [client]
 admin socket =
 log file =
-rbd concurrent management ops = 10
+# Well below the time after which a watch ends, 3 s here: clients say so often that they are there.
+objecter tick interval = 1
 [mon.a]
 mon data = {folder}/mon
 [mgr.x]
@@ -50,6 +51,8 @@ osd objectstore = bluestore
 bluestore block size = 4294967296
 bluestore block create = true
 osd memory target = 939524096
+# For how long a client that was killed counts as there.
+osd client watch timeout = 3
 """
 
 
@@ -164,6 +167,11 @@ class Ceph:
         """Names, those of the trash and of groups included."""
         return sorted(s["name"] for s in
                       json.loads(self.rbd("snap", "ls", "--all", image, "--format", "json")))
+
+    def bytes_read(self):
+        """That the OSD has given to clients, from the data of images and from what describes it."""
+        socket = next(self.folder.glob("osd.0.*.asok"))
+        return json.loads(self.ceph("daemon", socket, "perf", "dump"))["osd"]["op_r_out_bytes"]
 
     def trash(self, pool="rbd"):
         return json.loads(self.rbd("trash", "ls", "--all", pool, "--format", "json"))

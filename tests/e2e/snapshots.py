@@ -1,6 +1,7 @@
 """Views of disks, made by the program's drivers without a service around them."""
 import json
 import pathlib
+import signal
 import subprocess
 
 from conftest import REPOSITORY, TIMEOUT
@@ -83,6 +84,12 @@ class Snapshots:
 
     def drop(self, handle):
         assert self("drop", handle) == "ok"
+
+    def killed_in(self, function, *words, options=()):
+        """Does what the words say, and dies as it calls that function of a loaded library."""
+        done = subprocess.run(self.command(["--kill-in", function, *options], *words),
+                              stdout=subprocess.PIPE, timeout=TIMEOUT)
+        return done.returncode == -signal.SIGKILL
 
     def killed_at_each_call(self, handle, *options):
         """Yields after each time that making was killed, one system call later than before."""

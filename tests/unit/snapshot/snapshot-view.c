@@ -1,10 +1,12 @@
 /* Snapshots by hand, for tests/e2e: snapshot-view [OPTION...] plan LOCATION ID, make HANDLE,
- * drop HANDLE, pool LOCATION, unchanged LOCATION IDENTITY.
+ * drop HANDLE, pool LOCATION, unchanged LOCATION IDENTITY [OFFSET:LENGTH...].
  *
  * make prints what the view is as a line of JSON, and then does what standard input says: "read
  * FILE" writes the first disk's bytes, "verify". Each is answered by a line. With --kill-at N the
  * process that makes is killed as it enters its N-th system call: prints "killed", or "done" when
- * it needed fewer. */
+ * it needed fewer. With --kill-in NAME it is killed as it calls that function of a library which it
+ * has loaded itself. */
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,11 +17,14 @@
 
 #include "snapshot/snapshot.h"
 
-static int kill_at;
-static char *settings_text, *format, *quiesce;
+static int kill_at, stop_at;
+static char *settings_text, *format, *quiesce, *secret, *kill_in;
 static gboolean deep, crash_consistent;
 static const GOptionEntry entries[] = {
     { "kill-at", 0, 0, G_OPTION_ARG_INT, &kill_at, NULL, "N" },
+    { "stop-at", 0, 0, G_OPTION_ARG_INT, &stop_at, NULL, "N" }, /* not wanted when asked so often */
+    { "secret", 0, 0, G_OPTION_ARG_STRING, &secret, NULL, "TEXT" },
+    { "kill-in", 0, 0, G_OPTION_ARG_STRING, &kill_in, NULL, "NAME" },
     { "settings", 0, 0, G_OPTION_ARG_STRING, &settings_text, NULL, "JSON" },
     { "format", 0, 0, G_OPTION_ARG_STRING, &format, NULL, "FORMAT" },
     { "quiesce", 0, 0, G_OPTION_ARG_STRING, &quiesce, NULL, "NAME" },
@@ -27,6 +32,18 @@ static const GOptionEntry entries[] = {
     { "crash-consistent", 0, 0, G_OPTION_ARG_NONE, &crash_consistent, NULL, NULL },
     { NULL },
 };
+
+static void die(void)
+{
+    (void)raise(SIGKILL);
+}
+
+/* In front of the C library's own. */
+void *dlsym(void *restrict library, const char *restrict name)
+{
+    void *(*real)(void *, const char *) = dlvsym(RTLD_NEXT, "dlsym", "GLIBC_2.34");
+    return g_strcmp0(name, kill_in) == 0 ? (void *)die : real(library, name);
+}
 
 static int tell(GError *error)
 {
@@ -121,13 +138,19 @@ static int make_killed(const char *handle, const struct snapshot_options *option
     return WEXITSTATUS(status);
 }
 
-static int ask_unchanged(const char *location, const char *identity,
+static int ask_unchanged(const char *location, const char *identity, char **words,
                          const struct snapshot_options *options)
 {
     GError *error = NULL;
     bool same = false;
+    struct block_range ranges[16] = { { 0 } };
+    size_t count = 0;
+    while (words[count] != NULL && count < G_N_ELEMENTS(ranges) &&
+           sscanf(words[count], "%" SCNu64 ":%" SCNu64, &ranges[count].off, &ranges[count].len) ==
+               2)
+        count++;
     const struct snapshot_driver *d = snapshot_driver_of(location, &error);
-    if (d == NULL || !d->unchanged(location, identity, NULL, 0, options, &same, &error))
+    if (d == NULL || !d->unchanged(location, identity, ranges, count, options, &same, &error))
         return tell(error);
     return say(same ? "unchanged" : "changed");
 }
@@ -144,10 +167,16 @@ static int act(char **words, const struct snapshot_options *options)
     if (g_str_equal(words[1], "drop"))
         return snapshot_drop(words[2], options, &error) ? say("ok") : tell(error);
     if (g_str_equal(words[1], "unchanged"))
-        return ask_unchanged(words[2], words[3], options);
+        return ask_unchanged(words[2], words[3], words + 4, options);
     const struct snapshot_driver *d = snapshot_driver_of(words[2], &error);
     g_autofree char *pool = d != NULL ? d->pool(words[2], options) : NULL;
     return pool != NULL ? say(pool) : tell(error);
+}
+
+static bool wanted(void *user)
+{
+    static int asked;
+    return stop_at == 0 || ++asked < stop_at;
 }
 
 int main(int argc, char **argv)
@@ -164,6 +193,8 @@ int main(int argc, char **argv)
         .quiesce = quiesce,
         .deep = deep,
         .crash_consistent = crash_consistent,
+        .secret = secret,
+        .wanted = wanted,
     };
     int status = act(argv, &options);
     json_decref(storage);
