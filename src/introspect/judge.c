@@ -40,6 +40,7 @@ struct gathering {
     GArray *rows;        /* struct installed */
     GStringChunk *texts; /* made valid */
     json_t *contexts;
+    bool cut; /* there are more packages than are kept */
 };
 
 /* Names are bytes; a store holds text. */
@@ -59,11 +60,12 @@ static bool gather_system(struct sql *db, const struct frame_system *s, struct g
     int64_t context = context_intern(db, os, match_has_pro(s), error);
     if (context < 0)
         return false;
-    if (g->rows->len + packages->len > LIMIT_KEPT_PACKAGES)
-        return fail_limit(error, "more than %u packages", LIMIT_KEPT_PACKAGES);
     (void)json_array_append_new(g->contexts, json_integer(context));
     for (guint i = 0; i < packages->len; i++) {
         const struct frame_package *p = packages->pdata[i];
+        g->cut |= g->rows->len >= LIMIT_KEPT_PACKAGES;
+        if (g->cut)
+            return true;
         const char *const fields[INSTALLED_FIELDS] = {
             [INSTALLED_TYPE] = p->type,
             [INSTALLED_NAME] = p->name,
@@ -165,7 +167,7 @@ static bool judge(struct sql *db, const char *path, const struct frame *f, struc
         g_array_append_val(j->installed, number);
     }
     number_set_settle(j->installed);
-    j->facts = weigh_frame(f);
+    j->facts = weigh_frame(f, !g->cut);
     j->contexts = json_dumps(g->contexts, JSON_COMPACT);
     return true;
 }

@@ -177,7 +177,19 @@ static bool join(struct arena *arena, const char *const *names, const char **out
     if (names == NULL || names[0] == NULL)
         return true;
     g_autofree char *text = g_strjoinv(" ", (char **)names);
-    *out = arena_strdup(arena, text);
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    *out = arena_strdup(arena, valid);
+    return *out != NULL || fail_limit(error, "too many findings");
+}
+
+/* What was published is text, or was meant to be. */
+static bool valid_text(struct arena *arena, const char *bytes, const char **out, GError **error)
+{
+    *out = bytes;
+    if (bytes == NULL || g_utf8_validate(bytes, -1, NULL))
+        return true;
+    g_autofree char *valid = g_utf8_make_valid(bytes, -1);
+    *out = arena_strdup(arena, valid);
     return *out != NULL || fail_limit(error, "too many findings");
 }
 
@@ -190,18 +202,18 @@ static bool add_finding(struct batch *b, int64_t installed, const struct finding
 {
     struct judgement_row row = {
         .installed = installed,
-        .id = f->id,
         .severity = (int64_t)f->severity,
         .state = (int64_t)f->state,
-        .fixed = f->fixed_version,
-        .title = f->title,
         .known_exploited = f->known_exploited,
         .ransomware = f->ransomware,
         .kev_due = f->kev_due,
         .epss = millionths(f->epss),
         .percentile = millionths(f->epss_percentile),
     };
-    if (!join(b->arena, f->advisories, &row.advisories, error) ||
+    if (!valid_text(b->arena, f->id, &row.id, error) ||
+        !valid_text(b->arena, f->fixed_version, &row.fixed, error) ||
+        !valid_text(b->arena, f->title, &row.title, error) ||
+        !join(b->arena, f->advisories, &row.advisories, error) ||
         !join(b->arena, f->aliases, &row.aliases, error))
         return false;
     g_array_append_val(b->findings, row);

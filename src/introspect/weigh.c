@@ -65,7 +65,7 @@ static const char *title_of(const struct frame_os *os)
                                    : "unknown system";
 }
 
-char *weigh_frame(const struct frame *f)
+char *weigh_frame(const struct frame *f, bool whole)
 {
     struct json_writer w;
     uint64_t packages = 0;
@@ -81,7 +81,7 @@ char *weigh_frame(const struct frame *f)
     enum coverage_state worst = frame_coverage_worst(f);
     jw_u64(&w, "systems", f->systems->len);
     jw_u64(&w, "packages", packages);
-    jw_bool(&w, "complete", worst != COVERAGE_PARTIAL && worst != COVERAGE_UNREADABLE);
+    jw_bool(&w, "complete", whole && worst != COVERAGE_PARTIAL && worst != COVERAGE_UNREADABLE);
     jw_object_end(&w);
     return take_text(&w);
 }

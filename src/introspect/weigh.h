@@ -14,9 +14,9 @@ struct scale *scale_new(void);
 void scale_free(struct scale *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(scale, scale_free)
 
-/* What of a frame the summary needs, as JSON; g_free(). */
+/* What of a frame the summary needs, as JSON; g_free(). whole: all of it could be kept. */
 struct frame;
-char *weigh_frame(const struct frame *f);
+char *weigh_frame(const struct frame *f, bool whole);
 
 /* Sets s->told and s->summary from what it carries. contexts: context_load(). */
 bool weigh(struct scale *scale, struct subject *s, const struct exposures *exposures,

@@ -250,7 +250,8 @@ static bool sweep_subjects(struct sql *db, void *user, GError **error)
             !sql_run(db, NULL, error, "DELETE FROM subject WHERE number = $1", "i", o->number))
             return false;
     }
-    return sql_run(db, NULL, error, "DELETE FROM exposure WHERE things = 0 AND fixable = 0", "");
+    return s->left ||
+           sql_run(db, NULL, error, "DELETE FROM exposure WHERE things = 0 AND fixable = 0", "");
 }
 
 /* Runs each of the statements on the numbers. */

@@ -7,10 +7,12 @@
 #include "../advisory/fixture.h"
 #include "../store/store-test.h"
 #include "base/error.h"
+#include "frame/formats.h"
 #include "introspect/rejudge.h"
-#include "report/report.h"
+#include "introspect/stored_report.h"
 #include "store/events.h"
 #include "store/findings.h"
+#include "store/frames.h"
 #include "store/projects.h"
 #include "store/subjects.h"
 
@@ -110,14 +112,35 @@ static struct thing *node_named(struct scene *s, const char *project, const char
 
 struct keeping {
     const struct judging *j;
+    const struct kept_frame_body *body;
     const struct thing *node;
     struct judged *judged;
 };
 
+static struct kept_frame_body *pack(const struct frame *f)
+{
+    GError *error = NULL;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    g_assert_true(frame_format_find("json")->write(f, out, &error));
+    g_assert_cmpint(fclose(out), ==, 0);
+    struct kept_frame_body *body = kept_frame_pack(text, len, &error);
+    g_assert_no_error(error);
+    free(text);
+    return body;
+}
+
 static bool keep(struct sql *db, void *user, GError **error)
 {
     struct keeping *k = user;
-    return judging_keep(db, k->j, THING_NODE, k->node, "FRAME", k->judged, error);
+    const struct kept_frame_values values = { .kind = THING_NODE,
+                                              .thing = k->node,
+                                              .introspection = "I",
+                                              .locations = "[]",
+                                              .identities = "[]" };
+    g_autofree char *id = kept_frame_add(db, &values, k->body, error);
+    return id != NULL && judging_keep(db, k->j, THING_NODE, k->node, id, k->judged, error);
 }
 
 static struct judged examine(struct scene *s, const char *project, const char *name,
@@ -129,8 +152,9 @@ static struct judged examine(struct scene *s, const char *project, const char *n
     struct frame *f = make_frame(sshd, zlib);
     g_autoptr(judging) j = judging_new(s->t.db, s->f.database, f, &error);
     g_assert_no_error(error);
+    g_autoptr(kept_frame_body) body = pack(f);
     frame_free(f);
-    struct keeping k = { j, node, &judged };
+    struct keeping k = { j, body, node, &judged };
     g_assert_true(sql_transaction(s->t.db, keep, &k, &error));
     g_assert_no_error(error);
     return judged;
@@ -223,6 +247,48 @@ static void test_an_update_makes_findings_go(struct scene *s, const void *unused
     judged_done(&j);
     g_autofree char *event = last_event(s, &events);
     g_assert_cmpuint(events, ==, 2); /* no change, no event */
+}
+
+static void test_a_report_of_a_kept_frame_says_the_same(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    struct report_summary sum;
+    const struct report_options options = { 0 };
+    struct judged j = examine(s, s->project, "a", OLD, "1:1.2");
+    judged_done(&j);
+    j = examine(s, s->project, "a", OLD, "1:1.3");
+    g_autoptr(thing) node = node_named(s, s->project, "a");
+    g_autoptr(kept_frame) f = kept_frame_newest(s->t.db, &everyone, node->id, &error);
+    g_assert_no_error(error);
+    g_autoptr(thing_facts) facts = thing_facts_find(s->t.db, &everyone, node->id, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(facts->frame, ==, f->id);
+    g_autoptr(advisory_db) db = advisory_db_open(s->f.database, &error);
+    g_autoptr(report) r = stored_report(s->t.db, f, db, &error);
+    g_assert_no_error(error);
+    report_summarize(r, &options, &sum);
+    g_autofree char *same = g_strdup_printf(
+        "\"packages\":%u,\"vulnerable_packages\":%u,\"advisories\":%u,\"findings\":%u,"
+        "\"fixable\":%u,\"known_exploited\":%u",
+        (unsigned)sum.packages, (unsigned)sum.vulnerable_packages, (unsigned)sum.advisories,
+        (unsigned)sum.findings, (unsigned)sum.fixable, (unsigned)sum.known_exploited);
+    assert_has(j.summary, same);
+    g_assert_cmpuint(sum.findings, ==, 4);
+    g_assert_false(report_incomplete(r));
+    judged_done(&j);
+    g_autoptr(report) without = stored_report(s->t.db, f, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_true(report_incomplete(without));
+}
+
+/* A package's name is bytes of a disk. */
+static void test_names_that_are_no_text_are_kept(struct scene *s, const void *unused)
+{
+    struct judged j = examine(s, s->project, "a", "1\xff", "\xc0\x80");
+    assert_has(j.summary, "\"packages\":3");
+    judged_done(&j);
+    examine_only(s, s->project, "a", "1\xff", "\xc0\x81");
+    rejudge(s);
 }
 
 static GPtrArray *things_of(struct scene *s, const struct caller *caller, const char *id)
@@ -570,6 +636,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("a frame is summed up", test_a_frame_is_summed_up);
     ADD("an update makes findings go", test_an_update_makes_findings_go);
+    ADD("a report of a kept frame says the same", test_a_report_of_a_kept_frame_says_the_same);
+    ADD("names that are no text are kept", test_names_that_are_no_text_are_kept);
     ADD("things are found by vulnerability and advisory",
         test_things_are_found_by_vulnerability_and_advisory);
     ADD("vulnerabilities are counted and paged", test_vulnerabilities_are_counted_and_paged);
