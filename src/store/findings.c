@@ -255,6 +255,14 @@ static void free_thing(gpointer data)
     " OR EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing))"                                     \
     " AND ($4 = '' OR s.project = $4) AND " CALLER_SEES("s.project")
 
+/* Few, whoever has them: looked up before they are multiplied. */
+#define WORDS                                                                                      \
+    " word AS MATERIALIZED (SELECT h.installed, h.vulnerability, v.name AS id, i.name, i.version," \
+    " i.arch, f.severity, f.state, f.fixed, f.advisories FROM hit h"                               \
+    " JOIN installed i ON i.number = h.installed"                                                  \
+    " JOIN finding f ON f.installed = h.installed AND f.vulnerability = h.vulnerability"           \
+    " JOIN vulnerability v ON v.number = h.vulnerability)"
+
 static struct affected_thing *read_thing(struct sql_rows *rows)
 {
     struct affected_thing *t = g_new0(struct affected_thing, 1);
@@ -290,14 +298,13 @@ GPtrArray *vulnerability_things(struct sql *db, const struct caller *caller, con
     g_autoptr(sql_rows) rows = sql_query(
         db, error,
         HITS
-        " AND s.thing > $5 ORDER BY s.thing LIMIT $6)"
+        " AND s.thing > $5 ORDER BY s.thing LIMIT $6)," WORDS
         " SELECT a.thing, a.project, a.kind, coalesce((SELECT name FROM node WHERE id = a.thing),"
-        " (SELECT name FROM image WHERE id = a.thing)), v.name, i.name, i.version, i.arch,"
-        " f.severity, f.state, f.fixed, f.advisories FROM affected a"
-        " JOIN pair p ON p.subject = a.number JOIN installed i ON i.number = p.installed"
-        " JOIN finding f ON f.installed = p.installed AND f.vulnerability = p.vulnerability"
-        " JOIN vulnerability v ON v.number = p.vulnerability"
-        " ORDER BY a.thing, i.name, i.version, v.name",
+        " (SELECT name FROM image WHERE id = a.thing)), w.id, w.name, w.version, w.arch,"
+        " w.severity, w.state, w.fixed, w.advisories FROM affected a"
+        " JOIN pair p ON p.subject = a.number"
+        " JOIN word w ON w.installed = p.installed AND w.vulnerability = p.vulnerability"
+        " ORDER BY a.thing, w.name, w.version, w.id",
         "sisssi", CALLER_VALUES(caller), id, project != NULL ? project : "", page->after,
         page->limit);
     if (rows == NULL)
