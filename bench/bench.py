@@ -2,7 +2,7 @@
 """Used by `make bench`: measures assay beside other ways to the same facts, and prints a table.
 
 Nothing is asserted: the numbers depend on the machine and on what else it does. The disks are kept
-in build/bench. usage: bench.py [scan|files|walk|database|judge|judge-postgresql]...; the last one
+in build/bench. usage: bench.py [scan|files|walk|database|judge|rest|judge-postgresql]...; the last one
 only when it is asked for."""
 import json
 import os
@@ -13,6 +13,7 @@ import sys
 
 import images
 import service_judge
+import service_rest
 from measure import best, drop_caches, measure
 
 TOP = images.TOP
@@ -210,8 +211,13 @@ def bench_judge_postgresql():
 
 
 BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
-           "database": bench_database, "judge": bench_judge}
+           "database": bench_database, "judge": bench_judge, "rest": bench_rest}
 ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
+
+
+def bench_rest():
+    heading(f"REST: {service_rest.CLIENTS} clients read from {service_rest.NODES} nodes on SQLite")
+    service_rest.run(ASSAY, lambda text: print(text, flush=True))
 
 
 def main():
