@@ -210,14 +210,14 @@ def bench_judge_postgresql():
     bench_judge(service_judge.on_postgresql, "PostgreSQL")
 
 
-BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
-           "database": bench_database, "judge": bench_judge, "rest": bench_rest}
-ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
-
-
 def bench_rest():
     heading(f"REST: {service_rest.CLIENTS} clients read from {service_rest.NODES} nodes on SQLite")
     service_rest.run(ASSAY, lambda text: print(text, flush=True))
+
+
+BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
+           "database": bench_database, "judge": bench_judge, "rest": bench_rest}
+ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
 
 
 def main():
