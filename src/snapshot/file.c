@@ -21,6 +21,7 @@
 #include "snapshot/drivers.h"
 #include "snapshot/handle.h"
 #include "snapshot/pool.h"
+#include "snapshot/quiesce.h"
 
 #define COPY_BYTES (1u << 20)
 /* Of the free space, what a full copy may take: guests that write beside it need the rest. */
@@ -198,13 +199,24 @@ static int full_copy(const struct original *o, int source, const struct snapshot
 
 /* --- the view ------------------------------------------------------------------------------ */
 
+/* As clone_file(), at an instant at which the node is still. */
+static int clone_still(const struct original *o, const struct snapshot_options *options,
+                       const char **why, GError **error)
+{
+    struct quiesce *q;
+    if (!quiesce_begin(options, o->location, NULL, &q, error))
+        return -1;
+    autoclose int fd = clone_file(o, why, error);
+    return quiesce_end(q, fd >= 0 ? error : NULL) ? take_fd(&fd) : -1;
+}
+
 /* What to read of an original that somebody writes to: a clone, or itself. */
 static int open_used(const struct original *o, const char *writer, struct file_view *v,
                      const struct snapshot_options *options, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     const char *why = "devices cannot be cloned";
-    int clone = S_ISREG(v->opened.st_mode) ? clone_file(o, &why, &failure) : -1;
+    int clone = S_ISREG(v->opened.st_mode) ? clone_still(o, options, &why, &failure) : -1;
     if (clone >= 0)
         return clone;
     if (failure != NULL)

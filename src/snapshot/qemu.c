@@ -8,11 +8,14 @@
 #include "snapshot/handle.h"
 #include "snapshot/qemu_disk.h"
 #include "snapshot/qemu_fleece.h"
+#include "snapshot/quiesce.h"
 
 #define PREFIX "qemu:"
 /* For what is overwritten, unless storage.qemu.folder says otherwise. */
 #define USUAL_FOLDER "/var/tmp"
 #define DEVICE_MAX   255
+/* Behind the name of the monitor's socket: that of the guest agent. */
+#define AGENT ".agent"
 
 struct place {
     char *monitor;
@@ -87,6 +90,24 @@ static struct block *open_export(const struct qemu_view *v, GError **error)
     return fd < 0 ? NULL : block_nbd_new(fd, v->names.all, v->location, BLOCK_NBD_TIMEOUT, error);
 }
 
+struct stilling {
+    const struct snapshot_options *options;
+    const struct qemu_view *view;
+    struct quiesce *quiesce;
+};
+
+static bool still(void *user, GError **error)
+{
+    struct stilling *s = user;
+    g_autofree char *agent = g_strconcat(s->view->where.monitor, AGENT, NULL);
+    return quiesce_begin(s->options, s->view->location, agent, &s->quiesce, error);
+}
+
+static bool let_go(void *user, GError **error)
+{
+    return quiesce_end(((struct stilling *)user)->quiesce, error);
+}
+
 static bool make_in_machine(struct qemu_view *v, const struct snapshot_options *options,
                             GError **error)
 {
@@ -94,6 +115,7 @@ static bool make_in_machine(struct qemu_view *v, const struct snapshot_options *
     g_autoptr(qmp) m = qmp_connect(v->where.monitor, error);
     g_autofree char *node = NULL;
     const char *folder = json_string_value(setting(options, "folder"));
+    struct stilling stilling = { .options = options, .view = v };
     if (m == NULL || !qemu_fleece_drop(m, v->where.monitor, &v->names, error))
         return false;
     struct qemu_fleece f = {
@@ -102,6 +124,9 @@ static bool make_in_machine(struct qemu_view *v, const struct snapshot_options *
         .device = v->where.device,
         .folder = folder != NULL ? folder : USUAL_FOLDER,
         .bitmap = json_is_true(setting(options, "bitmap")),
+        .before = still,
+        .after = let_go,
+        .user = &stilling,
     };
     if (qemu_fleece_make(&f, &v->names, &node, &failure)) {
         v->disk.bytes = open_export(v, &failure);
