@@ -10,6 +10,7 @@
 #include "base/yaml.h"
 #include "queue/broker.h"
 #include "store/frames.h"
+#include "watch/openstack.h"
 
 #define FILE_MAX    (1u << 20)
 #define THREADS_MAX 256
@@ -75,6 +76,7 @@ static const struct {
     { "hil", offsetof(struct settings, hil) },
     { "keystone", offsetof(struct settings, keystone) },
     { "limits", offsetof(struct settings, limits) },
+    { "openstack", offsetof(struct settings, openstack) },
     { "storage", offsetof(struct settings, storage) },
 };
 
@@ -138,6 +140,7 @@ void settings_free(struct settings *s)
     json_decref(s->keystone);
     json_decref(s->limits);
     json_decref(s->storage);
+    json_decref(s->openstack);
     g_free(s);
 }
 
@@ -331,6 +334,7 @@ bool settings_valid(const struct settings *s, GError **error)
     if ((s->certificate == NULL) != (s->key == NULL))
         return fail(error, ASSAY_ERROR_INVALID, "TLS needs both, a certificate and its key");
     return (s->broker == NULL || broker_check(s->broker, error)) && smtp_valid(s, error) &&
+           openstack_check(s->openstack, error) &&
            is_one_of("webhooks.private_addresses", s->private_addresses, "refused", "allowed",
                      error);
 }

@@ -33,6 +33,7 @@ struct settings {
     } watch; /* of folders */
     json_t *keystone, *hil;   /* objects, as keystone.h and hil.h have them; NULL: none */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
+    json_t *openstack;        /* object, as watch/openstack.h has it; NULL: none */
 };
 typedef struct settings settings;
 

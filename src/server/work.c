@@ -52,6 +52,7 @@ static bool start_watch(struct work *w, const struct settings *s, GError **error
         .store = w->settings.store,
         .settle = (int64_t)s->watch.settle_seconds * second,
         .look = (int64_t)s->watch.look_seconds * second,
+        .openstack = json_incref(s->openstack),
         .worker = w->worker,
     };
     w->watch = watch_start(&w->watching, error);
@@ -69,6 +70,7 @@ static void work_free(struct work *w)
     g_free((char *)w->settings.mail.password_file);
     g_free((char *)w->settings.mail.ca_file);
     json_decref((json_t *)w->settings.snapshots.storage);
+    json_decref((json_t *)w->watching.openstack);
     rates_free(w->settings.rates);
     seal_free(w->settings.seal);
     g_free(w);

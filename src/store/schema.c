@@ -269,14 +269,14 @@ const struct store_step store_steps[] = {
                " examined BIGINT NOT NULL,"
                " facts TEXT NOT NULL,"
                " contexts TEXT NOT NULL,"
-      " advisories BIGINT NOT NULL,"
-      " judged BIGINT NOT NULL,"
-      " uncounted BIGINT NOT NULL," /* told and counted may differ */
-      " summary TEXT NOT NULL,"
-      " installed @BLOB@,"          /* number sets: what it carries, */
-      " told @BLOB@,"               /* what was said about it, */
-      " counted @BLOB@"             /* what of that exposure counts; NULL: nothing */
-      ");"
+               " advisories BIGINT NOT NULL,"
+               " judged BIGINT NOT NULL,"
+               " uncounted BIGINT NOT NULL," /* told and counted may differ */
+               " summary TEXT NOT NULL,"
+               " installed @BLOB@," /* number sets: what it carries, */
+               " told @BLOB@,"      /* what was said about it, */
+               " counted @BLOB@"    /* what of that exposure counts; NULL: nothing */
+               ");"
                "CREATE INDEX subject_project ON subject (project, thing);"
                "CREATE INDEX subject_uncounted ON subject (number) WHERE uncounted = 1;"
                "CREATE TABLE carried ("
@@ -346,5 +346,10 @@ const struct store_step store_steps[] = {
       " gone BIGINT NOT NULL DEFAULT 0," /* it is not there any more */
       " PRIMARY KEY (folder, name)"
       ");" },
+    { "openstack messages", "CREATE TABLE openstack_message (" /* that must not be heeded twice */
+                            " id TEXT PRIMARY KEY,"
+                            " time BIGINT NOT NULL"
+                            ");"
+                            "CREATE INDEX openstack_message_time ON openstack_message (time);" },
     { NULL, NULL },
 };

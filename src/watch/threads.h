@@ -14,3 +14,6 @@ struct watch {
 bool watch_pause(struct watch *w, int fd, int64_t microseconds);
 
 gpointer watch_folders(gpointer watch);
+/* One of the list of sources; given to the thread, which frees it. */
+gpointer watch_source_new(struct watch *w, const json_t *settings);
+gpointer watch_notifications(gpointer source);

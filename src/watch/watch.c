@@ -18,6 +18,8 @@ bool watch_pause(struct watch *w, int fd, int64_t microseconds)
 
 struct watch *watch_start(const struct watch_settings *s, GError **error)
 {
+    json_t *source;
+    size_t i;
     int end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (end < 0) {
         (void)fail_errno(error, errno, "eventfd");
@@ -29,6 +31,9 @@ struct watch *watch_start(const struct watch_settings *s, GError **error)
     w->end = end;
     w->threads = g_ptr_array_new();
     g_ptr_array_add(w->threads, g_thread_new("folders", watch_folders, w));
+    json_array_foreach(json_object_get(s->openstack, "notifications"), i, source)
+        g_ptr_array_add(w->threads, g_thread_new("notifications", watch_notifications,
+                                                 watch_source_new(w, source)));
     return w;
 }
 

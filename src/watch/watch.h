@@ -7,11 +7,11 @@
 #include "worker/worker.h"
 
 struct watch_settings {
-    const char *store; /* URL */
-    int64_t settle;    /* microseconds that a file has to stay as it is before it is taken */
-    int64_t look;      /* ... between two looks at all files of a folder */
-    const json_t *notifications; /* "openstack.notifications" of the settings; NULL: none */
-    struct worker *worker;       /* that is told of new jobs; NULL */
+    const char *store;       /* URL */
+    int64_t settle;          /* microseconds that a file has to stay as it is before it is taken */
+    int64_t look;            /* ... between two looks at all files of a folder */
+    const json_t *openstack; /* "openstack" of the settings, well-formed; NULL: none */
+    struct worker *worker;   /* that is told of new jobs; NULL */
 };
 
 struct watch;

@@ -1,4 +1,5 @@
 """A RabbitMQ server of the tests' own."""
+import logging
 import os
 import pathlib
 import shutil
@@ -52,6 +53,7 @@ class RabbitMQ:
     def answers(self):
         """Whether it takes connections: AMQP is spoken only when it is up."""
         import pika
+        logging.getLogger("pika").setLevel(logging.CRITICAL)  # it tells of each refusal
         try:
             pika.BlockingConnection(pika.URLParameters(self.url)).close()
         except pika.exceptions.AMQPConnectionError:
