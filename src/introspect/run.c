@@ -62,14 +62,6 @@ static void on_progress(const struct inspect_progress *p, void *user)
     c->run->progress(c->run, g_strchomp(text->str));
 }
 
-static struct throttle *throttle_of_pool(const struct course *c, const char *place)
-{
-    const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
-    g_autofree char *pool =
-        d != NULL && d->pool != NULL ? d->pool(place, &c->reach.snapshot) : NULL;
-    return pool != NULL ? rates_pool(c->run->settings->rates, pool) : NULL;
-}
-
 /* The disks as the inspector reads them: no faster than is allowed, and remembered. */
 static struct inspect_target *open_target(const struct course *c, struct views *v,
                                           const struct inspect_options *options, GError **error)
@@ -78,7 +70,7 @@ static struct inspect_target *open_target(const struct course *c, struct views *
     g_autofree struct inspect_source *sources = g_new0(struct inspect_source, v->disks->len);
     for (guint i = 0; i < v->disks->len; i++) {
         const struct snapshot_disk *d = g_ptr_array_index(v->disks, i);
-        g_autoptr(throttle) pool = throttle_of_pool(c, d->name);
+        g_autoptr(throttle) pool = views_pool_rate(c, d->name);
         struct throttle *const both[] = { own, pool };
         g_autoptr(block) slow = block_throttle_new(d->bytes, both, G_N_ELEMENTS(both));
         struct block *recorder = block_recorder_new(slow);

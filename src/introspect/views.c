@@ -1,6 +1,7 @@
 #include "introspect/views.h"
 
 #include "base/error.h"
+#include "introspect/rates.h"
 
 static GPtrArray *plan(struct course *c, GError **error)
 {
@@ -16,11 +17,26 @@ static GPtrArray *plan(struct course *c, GError **error)
     return g_steal_pointer(&handles);
 }
 
-static bool make(struct views *v, struct course *c, const char *handle, GError **error)
+struct throttle *views_pool_rate(const struct course *c, const char *place)
+{
+    const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
+    g_autofree char *pool =
+        d != NULL && d->pool != NULL ? d->pool(place, &c->reach.snapshot) : NULL;
+    return pool != NULL ? rates_pool(c->run->settings->rates, pool) : NULL;
+}
+
+static bool make(struct views *v, struct course *c, const char *place, const char *handle,
+                 GError **error)
 {
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
-    struct snapshot_view *view = snapshot_make(handle, &c->reach.snapshot, error);
+    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->reach.options);
+    g_autoptr(throttle) pool = views_pool_rate(c, place);
+    struct throttle *const both[] = { own, pool };
+    struct snapshot_options options = c->reach.snapshot;
+    options.rates = both;
+    options.rate_count = G_N_ELEMENTS(both);
+    struct snapshot_view *view = snapshot_make(handle, &options, error);
     if (view == NULL)
         return false;
     g_ptr_array_add(v->views, view);
@@ -42,7 +58,7 @@ struct views *views_make(struct course *c, GError **error)
     v->disks = g_ptr_array_new();
     v->recorders = g_ptr_array_new_with_free_func((GDestroyNotify)block_unref);
     for (guint i = 0; i < handles->len; i++) {
-        if (!make(v, c, g_ptr_array_index(handles, i), error))
+        if (!make(v, c, g_ptr_array_index(c->places, i), g_ptr_array_index(handles, i), error))
             return NULL;
     }
     return g_steal_pointer(&v);

@@ -9,6 +9,8 @@ struct views {
     GPtrArray *recorders; /* struct block, owned: what the inspector reads; one a disk */
 };
 typedef struct views views;
+/* How fast the storage of a location may be read; NULL: any. A new reference. */
+struct throttle *views_pool_rate(const struct course *c, const char *place);
 /* Plans handles for all disks, saves them in the row, and makes the snapshots. On failure all that
  * was made is left to the handles. */
 struct views *views_make(struct course *c, GError **error);

@@ -193,8 +193,11 @@ static int full_copy(const struct original *o, int source, const struct snapshot
     autoclose int again = fcntl(source, F_DUPFD_CLOEXEC, 0);
     if (to < 0 || !check_space(o, to, error))
         return -1;
-    g_autoptr(block) from = block_raw_new(take_fd(&again), o->location, error);
-    return from != NULL && copy_bytes(from, to, options, error) ? take_fd(&to) : -1;
+    g_autoptr(block) original = block_raw_new(take_fd(&again), o->location, error);
+    if (original == NULL)
+        return -1;
+    g_autoptr(block) from = snapshot_slowed(original, options);
+    return copy_bytes(from, to, options, error) ? take_fd(&to) : -1;
 }
 
 /* --- the view ------------------------------------------------------------------------------ */

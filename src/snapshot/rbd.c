@@ -319,9 +319,11 @@ static bool make_copy(struct original *o, const json_t *handle, const char *snap
                       const struct snapshot_options *options, GError **error)
 {
     const char *copy = handle_get(handle, "copy");
-    g_autoptr(block) from = open_block(o, o->name.image, snapshot, error);
-    if (from == NULL || !rbd_copy_drop(o->pool, copy, options, error) ||
-        !rbd_copy_make(o->pool, o->image, from, copy, options, error))
+    g_autoptr(block) original = open_block(o, o->name.image, snapshot, error);
+    if (original == NULL || !rbd_copy_drop(o->pool, copy, options, error))
+        return false;
+    g_autoptr(block) from = snapshot_slowed(original, options);
+    if (!rbd_copy_make(o->pool, o->image, from, copy, options, error))
         return false;
     return handle_get(handle, "snapshot") == NULL || remove_snapshot(o, snapshot, error);
 }

@@ -75,6 +75,11 @@ bool snapshot_wanted(const struct snapshot_options *options, GError **error)
            fail(error, ASSAY_ERROR_IO, "snapshot: stopped");
 }
 
+struct block *snapshot_slowed(struct block *original, const struct snapshot_options *options)
+{
+    return block_throttle_new(original, options->rates, options->rate_count);
+}
+
 void snapshot_view_free(struct snapshot_view *v)
 {
     if (v != NULL)

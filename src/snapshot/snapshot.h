@@ -17,6 +17,7 @@
 
 #include "block/block.h"
 #include "block/recorder.h"
+#include "block/throttle.h"
 
 /* How to reach storage: from the service's settings, never from those who name locations. */
 struct snapshot_settings {
@@ -32,6 +33,8 @@ struct snapshot_options {
     const char *quiesce;   /* has the node's filesystems stilled while the snapshot is made: "agent",
                               or a command's name in the settings; NULL: not */
     const char *secret;    /* the credential that the node names, decrypted; NULL: none */
+    struct throttle *const *rates; /* what making a full copy may read; as block_throttle_new() */
+    size_t rate_count;
     bool (*wanted)(void *user); /* whether to go on, asked while something takes long; NULL: yes */
     void *user;
 };
@@ -102,3 +105,5 @@ bool snapshot_verify(struct snapshot_view *v, GError **error);
 
 /* For drivers: false with an error when the caller does not want them to go on. */
 bool snapshot_wanted(const struct snapshot_options *options, GError **error);
+/* For drivers: an original, as full copies may read it. A new reference. */
+struct block *snapshot_slowed(struct block *original, const struct snapshot_options *options);
