@@ -107,22 +107,35 @@ static bool is_known(const struct rejudging *r, const struct subject *s)
            (int64_t)number_at(s->installed, s->installed->len - 1) <= exposures_top(r->exposures);
 }
 
-static bool weigh_one(struct rejudging *r, struct subject *s, GError **error)
+static bool unchanged(const struct subject *s, const struct subject *before)
+{
+    return number_set_equal(s->told, before->told) && g_str_equal(s->summary, before->summary);
+}
+
+/* Things for which nothing has changed are only noted, all at once. */
+static bool weigh_one(struct rejudging *r, struct subject *s, GArray *confirmed, GError **error)
 {
     g_autoptr(subject) before = g_new0(struct subject, 1);
     before->number = s->number;
     before->installed = g_array_ref(s->installed);
     before->told = g_array_ref(s->told);
+    before->summary = g_strdup(s->summary);
     s->advisories = r->advisories;
     s->judged = store_now();
-    return weigh(r->scale, s, r->exposures, r->contexts, error) &&
-           subject_save(r->db, s, before, error) &&
+    if (!weigh(r->scale, s, r->exposures, r->contexts, error))
+        return false;
+    if (unchanged(s, before)) {
+        g_array_append_val(confirmed, s->number);
+        return true;
+    }
+    return subject_save(r->db, s, before, error) &&
            weigh_tell(r->scale, r->db, r->words, before->told, s, "advisories", error);
 }
 
 static bool weigh_some(struct sql *db, void *user, GError **error)
 {
     struct rejudging *r = user;
+    g_autoptr(GArray) confirmed = g_array_new(FALSE, FALSE, sizeof(int64_t));
     g_autoptr(GPtrArray) subjects = subject_unjudged(db, r->advisories, r->after, THINGS, error);
     if (subjects == NULL)
         return false;
@@ -130,10 +143,10 @@ static bool weigh_some(struct sql *db, void *user, GError **error)
     for (guint i = 0; i < subjects->len; i++) {
         struct subject *s = subjects->pdata[i];
         r->last = s->number;
-        if (is_known(r, s) && !weigh_one(r, s, error))
+        if (is_known(r, s) && !weigh_one(r, s, confirmed, error))
             return false;
     }
-    return true;
+    return subject_confirm(db, confirmed, r->advisories, error);
 }
 
 static bool weigh_things(struct rejudging *r, GError **error)

@@ -1,7 +1,5 @@
 #include "introspect/weigh.h"
 
-#include <string.h>
-
 #include "advisory/severity.h"
 #include "base/error.h"
 #include "frame/frame.h"
@@ -295,9 +293,7 @@ bool weigh_write_changes(struct scale *scale, struct sql *db, struct wording *wo
 
 static bool same(const GArray *before, const GArray *now)
 {
-    guint len = before != NULL ? before->len : 0;
-    return len == now->len &&
-           (len == 0 || memcmp(before->data, now->data, len * sizeof(uint64_t)) == 0);
+    return before != NULL ? number_set_equal(before, now) : now->len == 0;
 }
 
 bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, const GArray *before,

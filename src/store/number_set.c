@@ -1,5 +1,7 @@
 #include "store/number_set.h"
 
+#include <string.h>
+
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/varint.h"
@@ -25,6 +27,12 @@ void number_set_settle(GArray *set)
             g_array_index(set, uint64_t, kept++) = n;
     }
     g_array_set_size(set, kept);
+}
+
+bool number_set_equal(const GArray *a, const GArray *b)
+{
+    return a->len == b->len &&
+           (a->len == 0 || memcmp(a->data, b->data, a->len * sizeof(uint64_t)) == 0);
 }
 
 GBytes *number_set_pack(const GArray *set)

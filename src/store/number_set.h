@@ -14,6 +14,9 @@ GBytes *number_set_pack(const GArray *set);
 /* NULL with ASSAY_ERROR_CORRUPT. packed NULL: the empty set. */
 GArray *number_set_unpack(GBytes *packed, GError **error);
 
+/* Both are settled. */
+bool number_set_equal(const GArray *a, const GArray *b);
+
 static inline uint64_t number_at(const GArray *set, guint i)
 {
     return g_array_index(set, uint64_t, i);

@@ -149,23 +149,18 @@ static bool insert_subject(struct sql *db, struct subject *s, GBytes *installed,
     return false;
 }
 
-static bool same_set(const GArray *a, const GArray *b)
-{
-    return a->len == b->len && memcmp(a->data, b->data, a->len * sizeof(uint64_t)) == 0;
-}
-
 /* What an update leaves as it is need not go to the database again: most often that is what the
  * subject carries. */
 bool subject_save(struct sql *db, struct subject *s, const struct subject *before, GError **error)
 {
     g_autoptr(GBytes) told = number_set_pack(s->told), installed = NULL;
-    bool moved = before == NULL || !same_set(s->installed, before->installed);
+    bool moved = before == NULL || !number_set_equal(s->installed, before->installed);
     if (moved)
         installed = number_set_pack(s->installed);
     if (before == NULL)
         return insert_subject(db, s, installed, told, error) && write_carried(db, s, before, error);
     s->number = before->number;
-    int64_t uncounted = !same_set(s->told, before->told);
+    int64_t uncounted = !number_set_equal(s->told, before->told);
     return sql_run(db, NULL, error,
                    "UPDATE subject SET frame = $1, examined = $2, facts = $3, contexts = $4,"
                    " installed = coalesce($5, installed), told = $6, advisories = $7, judged = $8,"
