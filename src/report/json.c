@@ -38,7 +38,7 @@ static void write_package(struct json_writer *w, const struct finding *f)
     jw_object_end(w);
 }
 
-static void write_finding(struct json_writer *w, const struct finding *f)
+void json_finding(struct json_writer *w, const struct finding *f)
 {
     jw_object_begin(w, NULL);
     jw_string(w, "id", f->id);
@@ -105,7 +105,7 @@ static void write_system(struct json_writer *w, const struct report *r,
     jw_string_opt(w, "not_judged", system_not_judged(r, s));
     jw_array_begin(w, "findings");
     for (guint i = 0; i < findings->len; i++)
-        write_finding(w, g_ptr_array_index(findings, i));
+        json_finding(w, g_ptr_array_index(findings, i));
     jw_array_end(w);
     jw_object_end(w);
 }

@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "base/text.h"
 #include "server/server.h"
+#include "store/secret.h"
 #include "store/users.h"
 
 #define PAGE_USUAL 50
@@ -89,15 +90,23 @@ bool call_version(struct call *c, int64_t version)
     return true;
 }
 
+bool call_version_and_content(struct call *c, int64_t version)
+{
+    g_autofree char *digest = secret_digest(c->out.buffer->str, c->out.buffer->len);
+    g_autofree char *etag = g_strdup_printf("\"v%" G_GINT64_FORMAT "-%.32s\"", version, digest);
+    http_set_header(c->response, "ETag", etag);
+    return true;
+}
+
 bool call_if_match(const struct call *c, int64_t *version, GError **error)
 {
     const char *wanted = http_header(c->request, "if-match");
     *version = 0;
     if (wanted == NULL || g_str_equal(wanted, "*"))
         return true;
-    size_t len = strlen(wanted);
+    size_t len = strlen(wanted), digits = len > 3 ? strcspn(wanted + 2, "-\"") : 0;
     if (len > 3 && g_str_has_prefix(wanted, "\"v") && wanted[len - 1] == '"' &&
-        parse_i64(wanted + 2, len - 3, version) && *version > 0)
+        parse_i64(wanted + 2, digits, version) && *version > 0)
         return true;
     return problem(error, 412, "If-Match: not an ETag that this was ever known by");
 }
@@ -168,6 +177,8 @@ static void write_value(struct json_writer *w, const char *key, const json_t *v,
         jw_string_len(w, key, json_string_value(v), json_string_length(v));
     } else if (json_is_integer(v)) {
         jw_i64(w, key, json_integer_value(v));
+    } else if (json_is_real(v)) {
+        jw_decimal(w, key, json_real_value(v), 5);
     } else if (json_is_boolean(v)) {
         jw_bool(w, key, json_is_true(v));
     } else {

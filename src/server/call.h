@@ -91,6 +91,8 @@ guint call_list_count(const GPtrArray *found, const struct store_page *page);
 
 /* ETag of a version; returns true, so that a handler can end with it. */
 bool call_version(struct call *c, int64_t version);
+/* The same for a body, written already, that also holds what changes without the version. */
+bool call_version_and_content(struct call *c, int64_t version);
 /* The version that If-Match asks for; 0: any. */
 bool call_if_match(const struct call *c, int64_t *version, GError **error);
 /* 201 with Location. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "server/authenticate.h"
 #include "server/server.h"
+#include "server/wait.h"
 #include "store/requests.h"
 #include "store/secret.h"
 #include "worker/worker.h"
@@ -381,6 +382,8 @@ void router_handle(const struct http_request *request, struct http_response *res
             sent_header(&c, "Content-Type") == NULL)
             http_set_header(response, "Content-Type", "application/json");
         tag(&c);
+        if (response->status == 202 && !request->waited)
+            call_wait(&c, call_prefers_wait(&c));
     } else {
         write_problem(&c, error);
     }

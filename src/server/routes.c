@@ -13,5 +13,8 @@ const struct route *const route_tables[] = {
     routes_credentials,
     routes_things,
     routes_events,
+    routes_introspections,
+    routes_reports,
+    routes_vulnerabilities,
     NULL,
 };

@@ -5,11 +5,14 @@
 
 extern const struct route routes_credentials[];
 extern const struct route routes_events[];
+extern const struct route routes_introspections[];
 extern const struct route routes_members[];
 extern const struct route routes_notifications[];
 extern const struct route routes_projects[];
+extern const struct route routes_reports[];
 extern const struct route routes_service[];
 extern const struct route routes_sessions[];
 extern const struct route routes_things[];
 extern const struct route routes_tokens[];
 extern const struct route routes_users[];
+extern const struct route routes_vulnerabilities[];

@@ -1,6 +1,10 @@
 /* Nodes and images: the calls are the same, a few words differ. */
+#include <string.h>
+
 #include "base/error.h"
+#include "server/introspection_json.h"
 #include "server/routes.h"
+#include "store/findings.h"
 #include "store/things.h"
 #include "watch/folder_file.h"
 
@@ -16,7 +20,50 @@ static enum thing_kind kind_of(const struct call *c)
     return (enum thing_kind)c->route->subject;
 }
 
-static void write_thing(struct json_writer *w, enum thing_kind kind, const struct thing *t)
+/* What is known of things, for their lists. */
+struct known {
+    GHashTable *facts, *introspections; /* identifier of the thing -> ... */
+};
+
+static void known_done(struct known *k)
+{
+    g_clear_pointer(&k->facts, g_hash_table_unref);
+    g_clear_pointer(&k->introspections, g_hash_table_unref);
+}
+
+static bool known_read(struct call *c, GPtrArray *things, guint count, struct known *out,
+                       GError **error)
+{
+    g_autofree const char **ids = g_new0(const char *, count + 1);
+    for (guint i = 0; i < count; i++)
+        ids[i] = ((const struct thing *)g_ptr_array_index(things, i))->id;
+    *out = (struct known){ .facts = thing_facts_of(c->db, &c->caller, ids, count, error) };
+    if (out->facts != NULL)
+        out->introspections = introspection_last_of(c->db, ids, count, error);
+    if (out->introspections != NULL)
+        return true;
+    known_done(out);
+    return false;
+}
+
+/* "report": what its newest frame says by the newest advisories; null before the first. */
+static void write_facts(struct json_writer *w, const struct thing_facts *f)
+{
+    if (f == NULL) {
+        jw_null(w, "report");
+        return;
+    }
+    jw_object_begin(w, "report");
+    jw_string(w, "frame", f->frame);
+    call_write_time(w, "examined", f->examined);
+    call_write_time(w, "judged", f->judged);
+    call_write_json(w, "summary", f->summary);
+    call_write_json(w, "advisories", f->advisories);
+    jw_object_end(w);
+}
+
+static void write_thing(struct json_writer *w, enum thing_kind kind, const struct thing *t,
+                        const struct known *k)
 {
     jw_object_begin(w, NULL);
     jw_string(w, "id", t->id);
@@ -29,6 +76,8 @@ static void write_thing(struct json_writer *w, enum thing_kind kind, const struc
     call_write_json(w, "options", t->options);
     call_write_time(w, "next_due", t->next_due < INT64_MAX ? t->next_due : 0);
     call_write_time(w, "created", t->created);
+    introspection_write_short(w, "introspection", g_hash_table_lookup(k->introspections, t->id));
+    write_facts(w, g_hash_table_lookup(k->facts, t->id));
     jw_object_end(w);
 }
 
@@ -103,10 +152,16 @@ static bool answer(struct call *c, const char *id, GError **error)
 {
     enum thing_kind kind = kind_of(c);
     g_autoptr(thing) t = thing_find(c->db, kind, &c->caller, c->project->id, id, error);
+    struct known k;
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
     if (t == NULL)
         return false;
-    write_thing(&c->out, kind, t);
-    return call_version(c, t->version);
+    g_ptr_array_add(one, t);
+    if (!known_read(c, one, 1, &k, error))
+        return false;
+    write_thing(&c->out, kind, t, &k);
+    known_done(&k);
+    return call_version_and_content(c, t->version);
 }
 
 static bool list(struct call *c, GError **error)
@@ -120,12 +175,16 @@ static bool list(struct call *c, GError **error)
     if (things == NULL)
         return false;
     const struct thing *last = NULL;
+    struct known k;
     guint count = call_list_count(things, &page);
+    if (!known_read(c, things, count, &k, error))
+        return false;
     call_list_begin(c);
     for (guint i = 0; i < count; i++) {
         last = g_ptr_array_index(things, i);
-        write_thing(&c->out, kind, last);
+        write_thing(&c->out, kind, last, &k);
     }
+    known_done(&k);
     call_list_end(c, count < things->len ? last->id : NULL);
     return true;
 }

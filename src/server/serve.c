@@ -178,6 +178,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
     serve_block_signals(&set);
     g_autofree char *key_file = settings_key_file(s);
     const struct server_options options = { .store = s->store,
+                                            .advisories = s->advisories,
                                             .key_file = key_file,
                                             .keystone = s->keystone,
                                             .hil = s->hil,

@@ -35,6 +35,8 @@ static struct server *open_server(const struct server_options *o, GError **error
     s->seal = g_steal_pointer(&seal);
     s->session_seconds = (gint)o->session_seconds;
     s->api = api;
+    s->advisories =
+        o->advisories != NULL ? g_strdup(o->advisories) : advisory_db_default_path();
     s->metrics = metrics_new();
     s->listeners = listeners_new(o->store);
     g_mutex_init(&s->lock);
@@ -73,6 +75,7 @@ void server_free(struct server *s)
     openapi_free(s->api);
     seal_free(s->seal);
     g_free(s->store);
+    g_free(s->advisories);
     g_free(s);
 }
 
@@ -96,6 +99,15 @@ void server_return(struct server *s, struct sql *db, bool broken)
     g_mutex_lock(&s->lock);
     g_ptr_array_add(s->idle, db);
     g_mutex_unlock(&s->lock);
+}
+
+struct advisory_db *server_advisories(const struct server *s, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    struct advisory_db *db = advisory_db_open(s->advisories, &failure);
+    if (db == NULL && !g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return db;
 }
 
 bool server_hash_begin(struct server *s)

@@ -1,5 +1,6 @@
 /* The service behind HTTP: the store's connections, the API's description, metrics. */
 #pragma once
+#include "advisory/database.h"
 #include "server/hil.h"
 #include "server/keystone.h"
 #include "server/metrics.h"
@@ -11,11 +12,13 @@ struct server_options {
     const char *store;       /* URL */
     const char *key_file;    /* that secrets in the store are sealed with */
     int64_t session_seconds; /* how long a login holds */
+    const char *advisories;  /* path of the database; NULL: the usual one */
     const json_t *keystone, *hil; /* settings as keystone.h and hil.h have them; NULL: none */
 };
 
 struct server {
     char *store;
+    char *advisories; /* path of the database */
     struct seal *seal; /* secrets in the store */
     struct keystone *keystone; /* NULL: not set */
     struct hil *hil;           /* NULL: not set */
@@ -41,6 +44,9 @@ bool server_outside(const json_t *keystone, const json_t *hil, struct keystone *
 struct sql *server_borrow(struct server *s, GError **error);
 /* Takes it back; broken: it is closed instead. Accepts NULL. */
 void server_return(struct server *s, struct sql *db, bool broken);
+
+/* The advisories of now, opened for the caller; NULL without *error when there are none. */
+struct advisory_db *server_advisories(const struct server *s, GError **error);
 
 /* Hashing a password takes 64 MiB and tens of milliseconds, which anybody can ask for: only so many
  * at once. False: too many, and nothing is to be ended. */

@@ -111,6 +111,42 @@ GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const
     return rows != NULL ? read_all(rows, error) : NULL;
 }
 
+static bool read_last(struct sql *db, const struct sql_value *keys, unsigned count,
+                      GHashTable *found, GError **error)
+{
+    g_autoptr(sql_rows) rows =
+        sql_query_keys(db, error,
+                       "SELECT " COLUMNS " FROM introspection WHERE id IN"
+                       " (SELECT max(id) FROM introspection WHERE thing IN (@KEYS@) GROUP BY thing)",
+                       keys, 0, count);
+    g_autoptr(GPtrArray) all = rows != NULL ? read_all(rows, error) : NULL;
+    if (all == NULL)
+        return false;
+    while (all->len > 0) {
+        struct introspection *i = g_ptr_array_steal_index_fast(all, all->len - 1);
+        (void)g_hash_table_replace(found, i->thing, i);
+    }
+    return true;
+}
+
+GHashTable *introspection_last_of(struct sql *db, const char *const *things, size_t count,
+                                  GError **error)
+{
+    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                                        (GDestroyNotify)introspection_free);
+    unsigned batch = sql_batch(db);
+    g_autofree struct sql_value *keys = g_new0(struct sql_value, batch);
+    for (size_t done = 0; done < count;) {
+        unsigned n = (unsigned)MIN(batch, count - done);
+        for (unsigned i = 0; i < n; i++)
+            keys[i] = (struct sql_value){ .type = 's', .text = things[done + i] };
+        if (!read_last(db, keys, n, found, error))
+            return NULL;
+        done += n;
+    }
+    return g_steal_pointer(&found);
+}
+
 /* --- what a request and its runs write ---------------------------------------------------------
  */
 

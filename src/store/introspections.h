@@ -51,6 +51,10 @@ struct introspection *introspection_find(struct sql *db, const struct caller *ca
 GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const char *project,
                               const char *thing, const struct store_page *page, GError **error);
 
+/* The last one of each of the things (identifiers) that had any: thing -> struct introspection. */
+GHashTable *introspection_last_of(struct sql *db, const char *const *things, size_t count,
+                                  GError **error);
+
 /* --- what a request and its runs write ---------------------------------------------------------
  * In transactions of the caller's, who makes sure that the run still holds its job. */
 

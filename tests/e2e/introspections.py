@@ -39,6 +39,26 @@ def small_image(folder, name="node", packages=20):
     return image
 
 
+VULNERABILITY = "CVE-2024-10001"
+
+
+def advisories(assay, folder, fixed, name="advisories"):
+    """A database whose vulnerabilities, from VULNERABILITY on, are in packages that are mended from
+    a version on: {"package3": "2.0-1"}."""
+    feed, database = folder / f"{name}.jsonl", folder / f"{name}.db"
+    with feed.open("w", encoding="utf-8") as out:
+        for n, (package, version) in enumerate(fixed.items()):
+            out.write(json.dumps({
+                "id": f"CVE-2024-{10001 + n}", "modified": "2025-01-01T00:00:00Z",
+                "details": f"A flaw of {package}.",
+                "affected": [{"package": {"ecosystem": "Debian:12", "name": package},
+                              "ranges": [{"type": "ECOSYSTEM", "events": [
+                                  {"introduced": "0"}, {"fixed": version}]}]}]}) + "\n")
+    done = assay("db", "import", "--db", database, feed)
+    assert done.returncode == 0, done.stderr
+    return database
+
+
 class Store:
     """What is in a service's store, as its own tools say."""
 

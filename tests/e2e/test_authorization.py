@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from introspections import VULNERABILITY, advisories, small_image
 from service import PASSWORD, Service
 
 CALLERS = ["none", "expired", "other", "viewer", "operator", "owner", "auditor", "admin"]
@@ -84,6 +85,27 @@ MATRIX = {
     "GET /v1/projects/{project}/images/{image}": VIEWER,
     "PATCH /v1/projects/{project}/images/{image}": OPERATOR,
     "DELETE /v1/projects/{project}/images/{image}": made(OPERATOR, 204),
+    "GET /v1/projects/{project}/nodes/{node}/introspections": VIEWER,
+    "POST /v1/projects/{project}/nodes/{node}/introspections": made(OPERATOR, 202),
+    "GET /v1/projects/{project}/nodes/{node}/report": VIEWER,
+    "GET /v1/projects/{project}/nodes/{node}/findings": VIEWER,
+    "GET /v1/projects/{project}/nodes/{node}/frame": VIEWER,
+    "GET /v1/projects/{project}/nodes/{node}/frames": VIEWER,
+    "GET /v1/projects/{project}/nodes/{node}/frames/{frame}": VIEWER,
+    "GET /v1/projects/{project}/images/{image}/introspections": VIEWER,
+    "POST /v1/projects/{project}/images/{image}/introspections": made(OPERATOR, 202),
+    "GET /v1/projects/{project}/images/{image}/report": VIEWER,
+    "GET /v1/projects/{project}/images/{image}/findings": VIEWER,
+    "GET /v1/projects/{project}/images/{image}/frame": VIEWER,
+    "GET /v1/projects/{project}/images/{image}/frames": VIEWER,
+    "GET /v1/projects/{project}/images/{image}/frames/{frame}": VIEWER,
+    "GET /v1/introspections": USER,
+    "GET /v1/projects/{project}/introspections": VIEWER,
+    "GET /v1/projects/{project}/introspections/{introspection}": VIEWER,
+    "POST /v1/projects/{project}/introspections/{introspection}/cancel": OPERATOR,
+    "GET /v1/vulnerabilities": USER,
+    "GET /v1/vulnerabilities/{vulnerability}": VIEWER,  # in a project that "other" does not see
+    "GET /v1/advisories/status": USER,
 }
 serial = map(str, itertools.count())
 
@@ -142,6 +164,29 @@ class Scene:
             if name == "victim":
                 self.victims_token = made_token["id"]
         self.member("beta", "other", "owner")
+        self.examined = {kind: self.examine(kind) for kind in ("node", "image")}
+        # What is asked for from here on stays in the queue.
+        service.stop()
+        service.environment["ASSAY_WORKERS_THREADS"] = "0"
+        service.start()
+
+    def examine(self, kind):
+        """A node or image of alpha that was examined: its identifier and its frame's."""
+        image = small_image(self.service.folder, kind)
+        body = {"name": "examined", **({"disks": [str(image)]} if kind == "node" else
+                                       {"kind": "file", "location": str(image)})}
+        made_thing = self.service.make(f"/v1/projects/alpha/{kind}s", body, self.admin)["id"]
+        done = self.service.call("POST", f"/v1/projects/alpha/{kind}s/{made_thing}/introspections",
+                                 self.admin, {}, {"Prefer": "wait=60"})
+        assert done.status == 200 and done.json["state"] == "done", done
+        return made_thing, done.json["frame"]
+
+    def introspection(self, project):
+        node = self.thing(project, "node")
+        asked = self.service.call("POST", f"/v1/projects/{project}/nodes/{node}/introspections",
+                                  self.admin)
+        assert asked.status == 202, asked
+        return asked.json["id"]
 
     def expire(self, token):
         with sqlite3.connect(self.service.store.removeprefix("sqlite:")) as db:
@@ -149,7 +194,8 @@ class Scene:
         db.close()
 
     def project(self, name):
-        return self.service.make("/v1/projects", {"name": name, "locations": ["rbd:a/*"]},
+        locations = ["rbd:a/*", f"{self.service.folder}/*"]
+        return self.service.make("/v1/projects", {"name": name, "locations": locations},
                                  self.admin)
 
     def member(self, project, user, role):
@@ -190,15 +236,24 @@ class Scene:
             if "{delivery}" in path:
                 tried = self.service.call("POST", f"{of}/{names['notification']}/test", self.admin)
                 names["delivery"] = tried.json["id"]
+        if "{introspection}" in path:
+            names["introspection"] = self.introspection(project)
         for kind in ("node", "image"):
-            if "{" + kind + "}" in path:
+            if "{" + kind + "}" not in path:
+                continue
+            if path.split("/")[-1] in ("report", "findings", "frame", "{frame}"):
+                names[kind], names["frame"] = self.examined[kind]
+            else:
                 names[kind] = self.thing(project, kind)
-        return path.format(project=project, token=self.victims_token, **names)
+        return path.format(project=project, token=self.victims_token, vulnerability=VULNERABILITY,
+                           **names)
 
 
 @pytest.fixture(scope="module")
 def scene(assay, tmp_path_factory):
-    service = Service(assay.path, tmp_path_factory.mktemp("service"))
+    folder = tmp_path_factory.mktemp("service")
+    service = Service(assay.path, folder, environment={
+        "ASSAY_DB": str(advisories(assay, folder, {"package3": "2.0-1"}))})
     yield Scene(service)
     service.stop()
 

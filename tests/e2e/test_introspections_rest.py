@@ -1,0 +1,207 @@
+"""Introspections, reports and vulnerabilities over REST, on real images and a real database."""
+import concurrent.futures
+import csv
+import io
+import json
+import time
+
+import pytest
+
+from introspections import VULNERABILITY, advisories, small_image
+from service import PASSWORD, Service
+
+NODE = "/v1/projects/alpha/nodes/db"
+
+
+class Site:
+    """Projects "alpha" (member "ann") and "beta" (member "bob"), each with a node "db"."""
+
+    def __init__(self, assay, folder):
+        images = folder / "images"
+        images.mkdir()
+        self.image = small_image(images)
+        database = advisories(assay, folder, {"package3": "2.0-1", "package4": "1.0-2",
+                                              "package5": "0.9-1"})
+        self.service = Service(assay.path, folder, environment={"ASSAY_DB": str(database)})
+        self.admin = self.service.login()
+        self.tokens = {}
+        for project, user in (("alpha", "ann"), ("beta", "bob")):
+            self.service.make("/v1/projects", {"name": project, "locations": [f"{images}/*"]},
+                              self.admin)
+            self.service.make("/v1/users", {"name": user, "password": PASSWORD}, self.admin)
+            self.service.call("PUT", f"/v1/projects/{project}/members/{user}", self.admin,
+                              {"role": "operator"})
+            self.tokens[user] = self.service.login(user)
+            self.service.make(f"/v1/projects/{project}/nodes",
+                              {"name": "db", "disks": [str(self.image)]}, self.tokens[user])
+
+    def call(self, method, path, *arguments, user="ann", **options):
+        return self.service.call(method, path, self.tokens[user], *arguments, **options)
+
+    def examine(self, path=NODE, user="ann", **wishes):
+        done = self.call("POST", f"{path}/introspections", wishes, {"Prefer": "wait=60"}, user=user)
+        assert done.status == 200 and done.json["state"] == "done", done
+        return done.json
+
+
+@pytest.fixture(scope="module")
+def site(assay, tmp_path_factory):
+    made = Site(assay, tmp_path_factory.mktemp("site"))
+    yield made
+    made.service.stop()
+
+
+def test_an_introspection_is_asked_for_and_waited_for(site):
+    asked = site.call("POST", f"{NODE}/introspections", {"fresh": True})
+    assert asked.status == 202 and asked.json["state"] == "queued"
+    location = asked.headers["location"]
+    assert location.endswith(asked.json["id"])
+    done = site.examine(fresh=True)
+    assert done["requested_by"] == "ann" and done["coverage"] == "complete"
+    assert [s["step"] for s in done["steps"]][0] == "snapshot"
+    assert all(s["microseconds"] >= 0 for s in done["steps"])
+    history = site.call("GET", f"{NODE}/introspections").json["items"]
+    assert history[0] == done and asked.json["id"] in [i["id"] for i in history]
+    assert site.call("GET", f"/v1/projects/alpha/introspections/{done['id']}").json == done
+    listed = site.call("GET", "/v1/introspections?limit=1").json
+    assert listed["items"] == [done]
+    again = site.call("POST", f"/v1/projects/alpha/introspections/{done['id']}/cancel")
+    assert again.status == 409
+
+
+def test_waiting_holds_no_thread(assay, tmp_path):
+    """More wait than there are threads, for something that nobody does."""
+    service = Service(assay.path, tmp_path, environment={"ASSAY_WORKERS_THREADS": "0", "ASSAY_THREADS": "2"})
+    try:
+        admin = service.login()
+        service.make("/v1/projects", {"name": "p"}, admin)
+        for n in range(6):
+            service.make("/v1/projects/p/nodes", {"name": f"n{n}", "disks": ["/none"]}, admin)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            waiting = [pool.submit(service.call, "POST", f"/v1/projects/p/nodes/n{n}/introspections",
+                                   admin, {}, {"Prefer": "wait=60"}) for n in range(5)]
+            short = service.call("POST", "/v1/projects/p/nodes/n5/introspections", admin, {},
+                                 {"Prefer": "respond-async, wait=1"})
+            assert short.status == 202 and short.json["state"] == "queued"
+            assert short.headers["preference-applied"] == "wait"
+            found = []
+            while len(found) < 6:
+                found = service.call("GET", "/v1/introspections", admin).json["items"]
+            for one in found:
+                path = f"/v1/projects/p/introspections/{one['id']}/cancel"
+                assert service.call("POST", path, admin).json["state"] == "cancelled"
+            for one in waiting:
+                answer = one.result()
+                assert answer.status == 200 and answer.json["state"] == "cancelled"
+    finally:
+        service.stop()
+
+
+def test_a_report_in_every_form(site):
+    site.examine()
+    report = site.call("GET", f"{NODE}/report").json
+    findings = report["targets"][0]["systems"][0]["findings"]
+    assert {(f["id"], f["package"]["name"]) for f in findings} == {
+        (VULNERABILITY, "package3"), ("CVE-2024-10002", "package4")}
+    types = {"sarif": "application/sarif+json", "html": "text/html", "csv": "text/csv",
+             "cyclonedx": "application/vnd.cyclonedx+json", "spdx": "application/spdx+json",
+             "junit": "application/xml", "table": "text/plain", "json": "application/json"}
+    for name, media in types.items():
+        by_name = site.call("GET", f"{NODE}/report?format={name}")
+        by_type = site.call("GET", f"{NODE}/report", headers={"Accept": f"{media}, */*;q=0.1"})
+        for answer in (by_name, by_type):
+            assert answer.status == 200 and answer.headers["content-type"].startswith(media)
+            assert name in ("html", "junit", "spdx", "cyclonedx") or VULNERABILITY in answer.text
+    rows = list(csv.DictReader(io.StringIO(site.call("GET", f"{NODE}/report?format=csv").text)))
+    assert len([r for r in rows if VULNERABILITY in r.values()]) == 1
+    assert site.call("GET", f"{NODE}/report?format=pdf").status == 400
+
+
+def test_findings_are_paged_and_filtered(site):
+    site.examine()
+    path = f"{NODE}/findings"
+    first = site.call("GET", f"{path}?limit=1").json
+    second = site.call("GET", f"{path}?limit=1&after={first['next']}").json
+    assert "next" not in second
+    assert {f["id"] for f in first["items"] + second["items"]} == {VULNERABILITY, "CVE-2024-10002"}
+    only = site.call("GET", f"{path}?package=package4&fixable=true").json["items"]
+    assert [f["fixed_version"] for f in only] == ["1.0-2"]
+    assert site.call("GET", f"{path}?kev=true").json["items"] == []
+    assert site.call("GET", f"{path}?severity=critical").json["items"] == []
+    assert site.call("GET", f"{path}?severity=bad").status == 400
+
+
+def test_frames_are_kept(site, assay):
+    done = site.examine(fresh=True)
+    frame = site.call("GET", f"{NODE}/frame").json
+    assert len(frame["systems"][0]["packages"]) == 20
+    kept = site.call("GET", f"{NODE}/frames").json["items"]
+    assert kept[0]["id"] == done["frame"] and kept[0]["locations"] == [str(site.image)]
+    assert site.call("GET", f"{NODE}/frames/{done['frame']}").json == frame
+    # Of another node, and of another project.
+    site.service.make("/v1/projects/alpha/nodes", {"name": "new", "disks": [str(site.image)]},
+                      site.tokens["ann"])
+    new = "/v1/projects/alpha/nodes/new"
+    for path in (f"{new}/frames/{done['frame']}", f"{new}/report", f"{new}/frame"):
+        assert site.call("GET", path).status == 404
+
+
+def test_lists_tell_the_last_introspection_and_counts(site):
+    done = site.examine()
+    listed = site.call("GET", "/v1/projects/alpha/nodes").json["items"]
+    node = next(n for n in listed if n["name"] == "db")
+    assert node["introspection"]["id"] == done["id"] and node["introspection"]["state"] == "done"
+    assert node["report"]["summary"]["vulnerable_packages"] == 2
+    assert node["report"]["advisories"]
+    shown = site.call("GET", NODE)
+    assert shown.json == node
+    changed = site.call("PATCH", NODE, {"labels": {"rack": "7"}},
+                        {"If-Match": shown.headers["etag"]})
+    assert changed.status == 200
+    assert site.call("PATCH", NODE, {"labels": {}},
+                     {"If-Match": shown.headers["etag"]}).status == 412
+    assert site.call("GET", NODE, headers={"If-None-Match": changed.headers["etag"]}).status == 304
+    site.examine(fresh=True)
+    assert site.call("GET", NODE, headers={"If-None-Match": changed.headers["etag"]}).status == 200
+
+
+def test_two_projects_never_see_each_other(site):
+    ours = site.examine()
+    theirs = site.examine("/v1/projects/beta/nodes/db", user="bob")
+    for user, mine, other, project in (("ann", ours, theirs, "beta"), ("bob", theirs, ours, "alpha")):
+        for path in ("/v1/introspections", "/v1/events?limit=500", "/v1/nodes"):
+            text = site.call("GET", path, user=user).text
+            assert mine["thing"] in text and other["thing"] not in text
+            assert other["id"] not in text
+        for path in ("introspections", f"introspections/{other['id']}", "nodes/db/report",
+                     "nodes/db/frames", f"nodes/db/frames/{other['frame']}", "nodes/db/findings",
+                     "events"):
+            assert site.call("GET", f"/v1/projects/{project}/{path}", user=user).status == 404
+        affected = site.call("GET", f"/v1/vulnerabilities/{VULNERABILITY}", user=user).json
+        assert [t["id"] for t in affected["affected"]] == [mine["thing"]]
+        assert affected["affected"][0]["packages"][0]["fixed_version"] == "2.0-1"
+    both = site.service.call("GET", f"/v1/vulnerabilities/{VULNERABILITY}", site.admin).json
+    assert {t["id"] for t in both["affected"]} == {ours["thing"], theirs["thing"]}
+    assert site.call("GET", "/v1/vulnerabilities/CVE-2024-10003").status == 404
+    assert site.call("GET", f"/v1/vulnerabilities/{VULNERABILITY}?project=beta").status == 404
+
+
+def test_the_list_of_vulnerabilities(site):
+    site.examine()
+    deadline = time.monotonic() + 60
+    while True:  # counted now and then
+        listed = site.call("GET", "/v1/vulnerabilities").json["items"]
+        if {v["id"] for v in listed} == {VULNERABILITY, "CVE-2024-10002"}:
+            break
+        assert time.monotonic() < deadline, listed
+    assert all(v["things"] == 1 and v["fixable"] == 1 for v in listed)
+    feeds = site.call("GET", "/v1/advisories/status").json
+    assert feeds["available"] and feeds["feeds"][0]["records"] == 3
+
+
+def test_events_tell_the_steps(site):
+    done = site.examine(fresh=True)
+    events = site.call("GET", "/v1/projects/alpha/events?limit=500&kind=introspection.*").json
+    kinds = [e["kind"] for e in events["items"] if e["data"]["introspection"] == done["id"]]
+    assert kinds[0] == "introspection.queued" and kinds[-1] == "introspection.finished"
+    assert json.dumps(events).count("introspection.step") > 3
