@@ -45,6 +45,7 @@ struct inspect_options {
      * symbolic links. NULL: yes. */
     bool (*may_open)(const char *path, void *user);
     void *user;
+    bool refuse_used; /* files that an image names and somebody writes to (block/in_use.h) */
 };
 #define INSPECT_DEFAULT_MEMORY (1024ull << 20)
 

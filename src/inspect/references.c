@@ -12,6 +12,7 @@
 #include "base/autoclose.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "block/in_use.h"
 
 struct reference_file {
     char *name;   /* for messages */
@@ -154,9 +155,13 @@ static bool check_file(const struct references *r, unsigned from, const char *re
 static bool check_path(const struct references *r, const char *reference, int fd, GError **error)
 {
     g_autofree char *path = path_of(fd);
-    return r->options->may_open == NULL ||
-           (path != NULL && r->options->may_open(path, r->options->user)) ||
-           fail(error, ASSAY_ERROR_DENIED, "'%s' may not be opened", reference);
+    const char *writer = r->options->refuse_used ? block_file_writer(fd) : NULL;
+    if (r->options->may_open != NULL &&
+        (path == NULL || !r->options->may_open(path, r->options->user)))
+        return fail(error, ASSAY_ERROR_DENIED, "'%s' may not be opened", reference);
+    return writer == NULL ||
+           fail(error, ASSAY_ERROR_DENIED, "'%s': %s; crash_consistent lets it be read as it is",
+                reference, writer);
 }
 
 int references_open(struct references *r, unsigned from, const char *reference, unsigned *token,

@@ -109,6 +109,7 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
         .wanted = wanted,
         .may_open = may_open,
         .user = c,
+        .refuse_used = !c->reach.snapshot.crash_consistent,
     };
     if (!course_step(c, "open", error))
         return false;
