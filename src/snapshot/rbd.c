@@ -19,6 +19,7 @@
 #include "block/rbd.h"
 #include "snapshot/drivers.h"
 #include "snapshot/handle.h"
+#include "snapshot/quiesce.h"
 #include "snapshot/rbd_copy.h"
 
 #define KEPT_PREFIX HANDLE_NAME_PREFIX "kept-"
@@ -296,22 +297,32 @@ static struct block *open_block(const struct original *o, const char *image, con
     return block_rbd_new(&name, &o->access.ceph, o->label, error);
 }
 
-/* Makes the snapshot, unless the location names one. */
-static bool make_snapshot(struct original *o, const json_t *handle, GError **error)
+static bool create_snapshot(struct original *o, const char *snapshot, GError **error)
 {
-    const char *snapshot = handle_get(handle, "snapshot");
-    int r = open_original(o, snapshot == NULL);
-    if (r < 0)
-        return fail_open(o, r, error);
-    if (snapshot == NULL)
-        return true;
-    r = o->pool->lib->rbd_snap_create(o->image, snapshot);
+    int r = o->pool->lib->rbd_snap_create(o->image, snapshot);
     if (r == -EEXIST) { /* of a run before; older than wanted */
         if (!remove_snapshot(o, snapshot, error))
             return false;
         r = o->pool->lib->rbd_snap_create(o->image, snapshot);
     }
     return r >= 0 || fail_rbd(error, r, "%s: making the snapshot %s", o->label, snapshot);
+}
+
+/* Makes the snapshot, unless the location names one. */
+static bool make_snapshot(struct original *o, const json_t *handle,
+                          const struct snapshot_options *options, GError **error)
+{
+    const char *snapshot = handle_get(handle, "snapshot");
+    struct quiesce *q;
+    int r = open_original(o, snapshot == NULL);
+    if (r < 0)
+        return fail_open(o, r, error);
+    if (snapshot == NULL)
+        return true;
+    if (!quiesce_begin(options, o->label, NULL, &q, error))
+        return false;
+    bool ok = create_snapshot(o, snapshot, error);
+    return quiesce_end(q, ok ? error : NULL) && ok;
 }
 
 /* Reads the snapshot into an image of its own, and drops it. */
@@ -333,7 +344,8 @@ static bool fill_view(struct rbd_view *v, struct original *o, const json_t *hand
 {
     const char *made = handle_get(handle, "snapshot"), *copy = handle_get(handle, "copy");
     const char *snapshot = made != NULL ? made : o->name.snapshot;
-    if (!make_snapshot(o, handle, error) || !snapshot_number(o, snapshot, &v->number, error))
+    if (!make_snapshot(o, handle, options, error) ||
+        !snapshot_number(o, snapshot, &v->number, error))
         return false;
     v->identity = made == NULL || handle_get(handle, "keep") != NULL
                       ? identity_of(o, v->number, handle_get(handle, "keep"))

@@ -115,6 +115,17 @@ static void test_any_opens_what_the_user_can(struct folders *f, const void *poli
     g_test_add("/inspect/references: " name, struct folders, GINT_TO_POINTER(policy), setup, func, \
                teardown)
 
+static void test_files_in_use_are_refused_on_request(struct folders *f, const void *policy)
+{
+    g_autofree char *path = g_build_filename(f->top, "sub", "base", NULL);
+    autoclose int writer = open(path, O_WRONLY | O_CLOEXEC);
+    g_assert_cmpint(open_it(f, 0, "sub/base", NULL), >=, 0);
+    f->options.refuse_used = true;
+    refuse(f, 0, "sub/base", ASSAY_ERROR_DENIED);
+    (void)close(take_fd(&writer));
+    g_assert_cmpint(open_it(f, 0, "sub/base", NULL), >=, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -124,5 +135,7 @@ int main(int argc, char **argv)
         test_names_are_relative_to_who_names_them);
     ADD("none opens nothing", INSPECT_REFERENCES_NONE, test_none_opens_nothing);
     ADD("any opens what the user can", INSPECT_REFERENCES_ANY, test_any_opens_what_the_user_can);
+    ADD("files in use are refused on request", INSPECT_REFERENCES_TREE,
+        test_files_in_use_are_refused_on_request);
     return g_test_run();
 }
