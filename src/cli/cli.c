@@ -57,6 +57,7 @@ const struct cli_command *const cli_commands[] = {
     &command_notification_deliveries,
     &command_notification_again,
     &command_node_list,
+    &command_node_import,
     &command_node_create,
     &command_node_show,
     &command_node_set,

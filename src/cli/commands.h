@@ -29,6 +29,7 @@ extern const struct cli_command command_logout;
 extern const struct cli_command command_ls;
 extern const struct cli_command command_node_create;
 extern const struct cli_command command_node_delete;
+extern const struct cli_command command_node_import;
 extern const struct cli_command command_node_list;
 extern const struct cli_command command_node_set;
 extern const struct cli_command command_node_show;

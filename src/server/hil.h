@@ -5,7 +5,7 @@
  * Settings ("hil" of the file): url: http://hil:5000, ca_file: PEM, cache_seconds (60). Any thread.
  */
 #pragma once
-#include "server/setting.h"
+#include "base/setting.h"
 #include "store/seal.h"
 
 struct hil;

@@ -11,7 +11,7 @@
  *   roles: {reader: viewer, member: operator, admin: owner}; auditor and admin are of the whole
  * site cache_seconds (60) Any thread. */
 #pragma once
-#include "server/setting.h"
+#include "base/setting.h"
 #include "store/caller.h"
 #include "store/seal.h"
 

@@ -11,6 +11,7 @@ const struct route *const route_tables[] = {
     routes_members,
     routes_notifications,
     routes_credentials,
+    routes_imports,
     routes_things,
     routes_events,
     routes_introspections,

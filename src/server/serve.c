@@ -182,6 +182,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
                                             .key_file = key_file,
                                             .keystone = s->keystone,
                                             .hil = s->hil,
+                                            .storage = s->storage,
                                             .session_seconds = (int64_t)s->session_hours * 3600 };
     struct server *server = server_new(&options, error);
     struct http_server *http = NULL;

@@ -57,6 +57,7 @@ struct server *server_new(const struct server_options *o, GError **error)
         hil_free(hil);
         return NULL;
     }
+    s->storage = json_incref((json_t *)o->storage);
     s->keystone = keystone;
     s->hil = hil;
     return s;
@@ -68,6 +69,7 @@ void server_free(struct server *s)
         return;
     keystone_free(s->keystone);
     hil_free(s->hil);
+    json_decref(s->storage);
     g_ptr_array_unref(s->idle);
     g_mutex_clear(&s->lock);
     listeners_free(s->listeners);

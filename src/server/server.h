@@ -13,6 +13,7 @@ struct server_options {
     const char *key_file;    /* that secrets in the store are sealed with */
     int64_t session_seconds; /* how long a login holds */
     const char *advisories;  /* path of the database; NULL: the usual one */
+    const json_t *storage; /* as snapshot.h has it; NULL: none */
     const json_t *keystone, *hil; /* settings as keystone.h and hil.h have them; NULL: none */
 };
 
@@ -22,6 +23,7 @@ struct server {
     struct seal *seal; /* secrets in the store */
     struct keystone *keystone; /* NULL: not set */
     struct hil *hil;           /* NULL: not set */
+    json_t *storage;           /* NULL: not set */
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;

@@ -50,6 +50,7 @@ MATRIX = {
     "GET /v1/projects/{project}/members": VIEWER,
     "PUT /v1/projects/{project}/members/{user}": made(OWNER),
     "DELETE /v1/projects/{project}/members/{user}": made(OWNER, 204),
+    "POST /v1/projects/{project}/imports": [401, 401, 404, 403, 422, 422, 403, 422],  # M2 is not set
     "GET /v1/credentials": AUDITOR,
     "POST /v1/credentials": made(ADMIN),
     "GET /v1/credentials/{credential}": AUDITOR,
@@ -131,6 +132,7 @@ def body_of(route):
         "PUT /v1/projects/{project}/members/{user}": {"role": "viewer"},
         "PATCH /v1/credentials/{credential}": {"secret": "another"},
         "PATCH /v1/projects/{project}/credentials/{credential}": {"secret": "another"},
+        "POST /v1/projects/{project}/imports": {"from": "m2-db"},
         "POST /v1/credentials": a_credential(),
         "POST /v1/projects/{project}/credentials": a_credential(),
         "POST /v1/projects/{project}/notifications": a_notification(),

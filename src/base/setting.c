@@ -1,4 +1,4 @@
-#include "server/setting.h"
+#include "base/setting.h"
 
 #include "base/error.h"
 
