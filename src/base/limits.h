@@ -102,6 +102,7 @@
 #define LIMIT_HTTP_ANSWER        (16u << 20)  /* of another service, in memory */
 #define LIMIT_BROKER_MESSAGE     (1u << 20)   /* bytes of a message that a broker brings */
 #define LIMIT_KEY_FILE           4096         /* keys that secrets are sealed with */
+#define LIMIT_M2_NAME            255          /* of a project or node in M2 */
 #define LIMIT_IMPORT             10000        /* nodes of one import */
 #define LIMIT_REMEMBERED         16384u       /* callers that another service has vouched for */
 #define LIMIT_OUTSIDER           128          /* a user name there, bytes */

@@ -8,6 +8,7 @@
 const struct snapshot_driver *const snapshot_drivers[] = {
     &snapshot_file_driver,
     &snapshot_lvm_driver,
+    &snapshot_m2_driver,
     &snapshot_nbd_driver,
     &snapshot_qemu_driver,
     &snapshot_rbd_driver,
