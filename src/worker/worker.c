@@ -27,17 +27,30 @@ void worker_wake(struct worker *w)
 /* --- taking jobs -------------------------------------------------------------------------------
  */
 
+/* *j NULL without an error: none is to be had. Taking one locks others out, so it is looked first. */
+static bool take(struct worker *w, struct sql *db, struct job **j, GError **error)
+{
+    GError *failure = NULL;
+    bool ready = false;
+    *j = NULL;
+    if (!queue_ready(db, &ready, error))
+        return false;
+    if (ready)
+        *j = queue_take(db, w->name, &w->settings->limits, &failure);
+    if (failure != NULL)
+        g_propagate_error(error, failure);
+    return failure == NULL;
+}
+
 /* Runs jobs until none is to be had. */
 static bool run_some(struct worker *w, struct connection *c, GError **error)
 {
     while (!g_atomic_int_get(&w->stopping) && connection_get(c) != NULL) {
-        GError *failure = NULL;
-        struct job *j = queue_take(c->db, w->name, &w->settings->limits, &failure);
-        if (j == NULL) {
-            if (failure != NULL)
-                g_propagate_error(error, failure);
-            return failure == NULL;
-        }
+        struct job *j;
+        if (!take(w, c->db, &j, error))
+            return false;
+        if (j == NULL)
+            return true;
         worker_run(w, c, j);
     }
     return true;
