@@ -12,6 +12,7 @@ const struct route *const route_tables[] = {
     routes_notifications,
     routes_credentials,
     routes_imports,
+    routes_hooks,
     routes_things,
     routes_events,
     routes_introspections,

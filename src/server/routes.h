@@ -5,6 +5,7 @@
 
 extern const struct route routes_credentials[];
 extern const struct route routes_events[];
+extern const struct route routes_hooks[];
 extern const struct route routes_introspections[];
 extern const struct route routes_imports[];
 extern const struct route routes_members[];

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "server/listeners.h"
 #include "server/router.h"
+#include "store/hooks.h"
 #include "store/requests.h"
 #include "store/secret.h"
 #include "store/tokens.h"
@@ -128,7 +129,7 @@ void server_hash_end(struct server *s)
 bool server_tidy(struct server *s, GError **error)
 {
     struct sql *db = server_borrow(s, error);
-    bool ok = db != NULL && token_expire(db, error) && request_expire(db, error);
+    bool ok = db != NULL && token_expire(db, error) && request_expire(db, error) && hook_call_expire(db, error);
     server_return(s, db, !ok);
     return ok;
 }

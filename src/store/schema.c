@@ -351,5 +351,25 @@ const struct store_step store_steps[] = {
                             " time BIGINT NOT NULL"
                             ");"
                             "CREATE INDEX openstack_message_time ON openstack_message (time);" },
+    { "hooks", "CREATE TABLE hook ("
+               " id TEXT PRIMARY KEY,"
+               " project TEXT NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+               " name TEXT NOT NULL,"
+               " kind TEXT NOT NULL," /* what it has examined: node, image */
+               " thing TEXT,"         /* name, or */
+               " pointer TEXT,"       /* where in a body the name is */
+               " secret TEXT NOT NULL," /* sealed */
+               " created BIGINT NOT NULL,"
+               " version BIGINT NOT NULL DEFAULT 1,"
+               " UNIQUE (project, name)"
+               ");"
+               "CREATE TABLE hook_call (" /* that must not be heeded twice */
+               " hook TEXT NOT NULL REFERENCES hook (id) ON DELETE CASCADE,"
+               " signature TEXT NOT NULL,"
+               " introspection TEXT NOT NULL,"
+               " time BIGINT NOT NULL,"
+               " PRIMARY KEY (hook, signature)"
+               ");"
+               "CREATE INDEX hook_call_time ON hook_call (time);" },
     { NULL, NULL },
 };

@@ -21,6 +21,7 @@
 
 const struct seal_column seal_columns[] = {
     { "credential", "secret" },
+    { "hook", "secret" },
     { "notification", "secret" },
     { NULL, NULL },
 };

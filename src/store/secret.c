@@ -55,3 +55,12 @@ char *secret_digest(const void *data, gsize len)
     (void)crypto_hash_sha256(digest, data, len);
     return g_strdup(sodium_bin2hex(text, sizeof text, digest, sizeof digest));
 }
+
+bool secret_equal(const char *a, const char *b)
+{
+    uint8_t left[crypto_hash_sha256_BYTES], right[crypto_hash_sha256_BYTES];
+    ready();
+    (void)crypto_hash_sha256(left, (const uint8_t *)a, strlen(a));
+    (void)crypto_hash_sha256(right, (const uint8_t *)b, strlen(b));
+    return sodium_memcmp(left, right, sizeof left) == 0;
+}

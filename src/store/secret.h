@@ -9,6 +9,8 @@ char *secret_hash_password(const char *password, GError **error);
  * whether there is such a user. */
 bool secret_check_password(const char *hash, const char *password);
 
+/* Whether two texts are the same, in a time that does not depend on where they differ. */
+bool secret_equal(const char *a, const char *b);
 /* A token that nobody guesses: prefix and 43 characters for 256 random bits. g_free() */
 char *secret_token_new(const char *prefix);
 /* What is kept of a token, and of a request: SHA-256 in hexadecimal digits. g_free() */

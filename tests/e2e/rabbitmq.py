@@ -20,13 +20,26 @@ class RabbitMQ:
 
     def __init__(self, options=()):
         assert PROGRAMS.is_dir(), "rabbitmq-server is not installed"
+        self.options = list(options)
+        for attempt in range(3):
+            self.prepare()
+            try:
+                self.start()
+                return
+            except AssertionError as failure:
+                # It starts slowly: meanwhile a connection of another test may have the port.
+                if attempt == 2 or "eaddrinuse" not in str(failure):
+                    raise
+                self.remove()
+
+    def prepare(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assay-rabbitmq-"))
         self.port, distribution, mapper = free_port(), free_port(), free_port()
         self.node = f"assay{self.port}@localhost"
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
         (self.folder / "plugins").write_text("[].\n")
         (self.folder / "rabbitmq.conf").write_text("\n".join([
-            f"listeners.tcp.local = 127.0.0.1:{self.port}", *options, ""]))
+            f"listeners.tcp.local = 127.0.0.1:{self.port}", *self.options, ""]))
         self.environment = {
             **os.environ, "HOME": str(self.folder), "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
@@ -37,7 +50,6 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
         }
         self.process = None
-        self.start()
 
     def start(self):
         with (self.folder / "output").open("ab") as output:

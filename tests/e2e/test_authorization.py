@@ -72,6 +72,12 @@ MATRIX = {
     # It is on its way: 409 for those who may.
     "POST /v1/projects/{project}/notifications/{notification}/deliveries/{delivery}/again":
         made(OWNER, 409),
+    "GET /v1/projects/{project}/hooks": VIEWER,
+    "POST /v1/projects/{project}/hooks": made(OWNER),
+    "GET /v1/projects/{project}/hooks/{hook}": VIEWER,
+    # Only the hook's secret counts.
+    "POST /v1/projects/{project}/hooks/{hook}": [401] * 8,
+    "DELETE /v1/projects/{project}/hooks/{hook}": made(OWNER, 204),
     "GET /v1/nodes": USER,
     "GET /v1/projects/{project}/nodes": VIEWER,
     "POST /v1/projects/{project}/nodes": made(OPERATOR),
@@ -137,6 +143,9 @@ def body_of(route):
         "POST /v1/projects/{project}/credentials": a_credential(),
         "POST /v1/projects/{project}/notifications": a_notification(),
         "PATCH /v1/projects/{project}/notifications/{notification}": {"enabled": False},
+        "POST /v1/projects/{project}/hooks": {"name": "new" + next(serial), "examines": "node",
+                                              "pointer": "/name"},
+        "POST /v1/projects/{project}/hooks/{hook}": {"name": "x"},
         "POST /v1/projects/{project}/nodes": {"name": "new" + next(serial), "disks": ["rbd:a/1"]},
         "POST /v1/projects/{project}/images": {"name": "new" + next(serial), "kind": "rbd",
                                                "location": "rbd:a/1"},
@@ -240,6 +249,10 @@ class Scene:
                 names["delivery"] = tried.json["id"]
         if "{introspection}" in path:
             names["introspection"] = self.introspection(project)
+        if "{hook}" in path:
+            names["hook"] = self.service.make(f"/v1/projects/{project}/hooks", {
+                "name": "hook" + next(serial), "examines": "node", "pointer": "/name"},
+                self.admin)["id"]
         for kind in ("node", "image"):
             if "{" + kind + "}" not in path:
                 continue
@@ -279,7 +292,8 @@ def test_route(scene, route):
 
 
 @pytest.mark.parametrize("route", [r for r in MATRIX if not r.startswith("GET ")
-                                   and r not in ("POST /v1/login", "POST /v1/logout")])
+                                   and r not in ("POST /v1/login", "POST /v1/logout",
+                                                "POST /v1/projects/{project}/hooks/{hook}")])
 def test_a_token_for_reading_changes_nothing(scene, route):
     token = scene.service.token(scene.admin, ["read"])["token"]
     answer = scene.service.call(route.split(" ")[0], scene.address(route), token, body_of(route))

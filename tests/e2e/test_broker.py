@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from conftest import REPOSITORY, TIMEOUT
+from conftest import REPOSITORY, TIMEOUT, run
 from introspections import Store, Worker, small_image
+from postgres import free_port
 from rabbitmq import RabbitMQ
 from service import Service
 
@@ -152,3 +153,32 @@ def test_messages_that_are_lost(scene, rabbitmq):
     scene.worker()
     scene.wait(lambda: len(scene.ended()) == 5)
     scene.check()
+
+
+def certificate(folder, name):
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+        folder / f"{name}.key", "-out", folder / f"{name}.pem")
+    return folder / f"{name}.pem"
+
+
+def test_over_tls_with_the_right_certificate_only(assay, tmp_path):
+    good, bad, port = certificate(tmp_path, "good"), certificate(tmp_path, "bad"), free_port()
+    server = RabbitMQ([f"listeners.ssl.local = 127.0.0.1:{port}",
+                       f"ssl_options.certfile = {good}", f"ssl_options.cacertfile = {good}",
+                       f"ssl_options.keyfile = {tmp_path / 'good.key'}"])
+    url = f"amqps://guest:guest@localhost:{port}/?cacertfile="
+    service = Service(assay.path, tmp_path, "--workers", "0",
+                      environment={**os.environ, "ASSAY_BROKER": url + str(bad)})
+    try:
+        service.wait_for("jobs to the broker: broker localhost:.*cert verification failed")
+        assert b"assay.jobs" not in server.control("-s", "list_queues", "name")
+        service.stop()
+        service.environment["ASSAY_BROKER"] = url + str(good)
+        service.start()
+        deadline = time.monotonic() + TIMEOUT
+        while b"assay.jobs" not in server.control("-s", "list_queues", "name"):
+            assert time.monotonic() < deadline, service.log.read_text()
+    finally:
+        service.stop(signal.SIGKILL)
+        server.remove()
