@@ -2,7 +2,7 @@
 """Used by `make bench`: measures assay beside other ways to the same facts, and prints a table.
 
 Nothing is asserted: the numbers depend on the machine and on what else it does. The disks are kept
-in build/bench. usage: bench.py [scan|files|walk|database|judge|rest|judge-postgresql]...; the last one
+in build/bench. usage: bench.py [scan|files|walk|database|judge|rest|introspect|judge-postgresql]...; the last one
 only when it is asked for."""
 import json
 import os
@@ -12,6 +12,7 @@ import shutil
 import sys
 
 import images
+import service_introspect
 import service_judge
 import service_rest
 from measure import best, drop_caches, measure
@@ -215,8 +216,14 @@ def bench_rest():
     service_rest.run(ASSAY, lambda text: print(text, flush=True))
 
 
+def bench_introspect():
+    heading("Introspections of a 10 GB qcow2 by the service, and a load on the same storage")
+    service_introspect.run(ASSAY, database(), lambda text: print(text, flush=True))
+
+
 BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
-           "database": bench_database, "judge": bench_judge, "rest": bench_rest}
+           "database": bench_database, "judge": bench_judge, "rest": bench_rest,
+           "introspect": bench_introspect}
 ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
 
 
