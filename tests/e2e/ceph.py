@@ -160,6 +160,16 @@ class Ceph:
         path.write_bytes(self.ceph("auth", "get-or-create", f"client.{name}", *caps))
         return path
 
+    def remove_image(self, name):
+        """With its snapshots; for a few seconds it has those who were killed as its users."""
+        self.rbd("snap", "purge", name)
+        deadline = time.monotonic() + TIMEOUT
+        command = ["rbd", "--conf", str(self.conf), "rm", name]
+        while subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             timeout=TIMEOUT).returncode != 0:
+            assert time.monotonic() < deadline, f"{name} cannot be removed"
+            time.sleep(0.2)
+
     def images(self, pool="rbd"):
         return sorted(json.loads(self.rbd("ls", pool, "--format", "json")))
 
