@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import REPOSITORY, TIMEOUT, run
+from conftest import TIMEOUT, run
 from introspections import Store, small_image
 from service import Service
 
@@ -23,7 +23,6 @@ class Site:
         self.admin = self.service.login()
         self.service.make("/v1/projects", {"name": "p", "locations": [f"{self.images}/*"]},
                           self.admin)
-        self.asker = (REPOSITORY / assay.path).parent / "tests" / "unit" / "introspect-ask"
 
     def node(self, name, *disks, **options):
         body = {"name": name, "disks": [str(d) for d in disks]}
@@ -32,10 +31,14 @@ class Site:
         return self.service.make("/v1/projects/p/nodes", body, self.admin)
 
     def ask(self, node, *wishes):
-        return run(self.asker, self.service.store, "p", node, *wishes).decode().strip()
+        answer = self.service.call("POST", f"/v1/projects/p/nodes/{node}/introspections",
+                                   self.admin, {w: True for w in wishes})
+        assert answer.status == 202, answer
+        return answer.json["id"]
 
     def cancel(self, identifier):
-        run(self.asker, self.service.store, "cancel", identifier)
+        path = f"/v1/projects/p/introspections/{identifier}/cancel"
+        assert self.service.call("POST", path, self.admin).status == 200
 
     def examined(self, node, *wishes):
         return self.store.ended(self.ask(node, *wishes))

@@ -1,5 +1,5 @@
 /* introspect-ask STORE PROJECT NODE [fresh] [deep]: asks for an introspection, as a call of the
- * service does, and prints its identifier. introspect-ask STORE cancel ID: cancels one. */
+ * service does, and prints its identifier. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,20 +32,12 @@ static bool ask(struct sql *db, void *user, GError **error)
     return a->id != NULL;
 }
 
-static bool cancel(struct sql *db, void *user, GError **error)
-{
-    g_autoptr(introspection) i = introspection_find(db, &caller_service, user, error);
-    return i != NULL && introspect_cancel(db, i, error);
-}
-
 int main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(sql) db = argc > 3 ? store_open(argv[1], &error) : NULL;
     bool ok = db != NULL;
-    if (ok && g_str_equal(argv[2], "cancel")) {
-        ok = sql_transaction(db, cancel, argv[3], &error);
-    } else if (ok) {
+    if (ok) {
         struct asking a = { .project = argv[2], .node = argv[3] };
         for (int i = 4; i < argc; i++) {
             a.fresh = a.fresh || g_str_equal(argv[i], "fresh");
