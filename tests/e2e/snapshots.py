@@ -50,7 +50,7 @@ class View:
 
     def close(self):
         self.process.stdin.close()
-        self.process.wait(TIMEOUT)
+        self.status = self.process.wait(TIMEOUT)
         self.process.stdout.close()
 
     def __enter__(self):
@@ -58,6 +58,7 @@ class View:
 
     def __exit__(self, *_):
         self.close()
+        assert self.status == 0
 
 
 class Snapshots:
