@@ -91,8 +91,8 @@ static bool check(const char *url, GError **error)
 #define CHANNEL         1
 #define FRAME_MAX       131072
 #define HEARTBEAT       20 /* seconds */
-#define CONNECT_SECONDS 5
-#define ANSWER_SECONDS  15
+#define CONNECT_SECONDS 3
+#define ANSWER_SECONDS  4 /* a broker that hangs must not keep the process from ending in time */
 #define CONFIRM_WINDOW  256 /* messages sent before their confirms are awaited */
 
 struct amqp {
