@@ -450,16 +450,3 @@ def test_credentials(assay, cluster, image, content, tmp_path):
         refused.value)
     with pytest.raises(Refused, match="name no cluster 'near'"):
         by_file.make(by_file.plan(f"rbd://near/rbd/{image}"))
-
-
-def test_the_node_is_still_while_the_snapshot_is_made(assay, cluster, image, tmp_path):
-    for name in ("freeze", "thaw"):
-        program = tmp_path / name
-        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/log\n')
-        program.chmod(0o755)
-    hook = {name: [str(tmp_path / name)] for name in ("freeze", "thaw")}
-    snapshots = Snapshots(assay, {**storage(cluster), "quiesce": {"db": hook}})
-    handle = snapshots.plan(f"rbd:rbd/{image}")
-    snapshots.make(handle, "--quiesce", "db").close()
-    snapshots.drop(handle)
-    assert (tmp_path / "log").read_text() == f"freeze rbd:rbd/{image}\nthaw rbd:rbd/{image}\n"
