@@ -12,12 +12,15 @@
 
 #define CONNECT_SECONDS 10
 #define USUAL_SECONDS   30
+#define SILENCE_SECONDS 60
 #define HEADERS_MAX     100
 
 struct exchange {
+    const struct http_call *call;
+    CURL *curl;
     struct http_answer *answer;
     size_t max;
-    bool drop, too_long, refused;
+    bool drop, too_long, refused, ended;
 };
 
 void http_answer_done(struct http_answer *a)
@@ -47,6 +50,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
     struct exchange *x = user;
     size_t len = size * count;
+    long status = 0;
+    (void)curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (x->call->received != NULL && status >= 200 && status < 300) {
+        x->ended = !x->call->received(bytes, len, x->call->received_user);
+        return x->ended ? 0 : len;
+    }
     if (x->drop)
         return len;
     if (len > x->max - x->answer->body->len) {
@@ -88,6 +97,11 @@ static void prepare(CURL *c, const struct http_call *call, struct curl_slist *he
     (void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
     (void)curl_easy_setopt(c, CURLOPT_TIMEOUT,
                            (long)(call->seconds > 0 ? call->seconds : USUAL_SECONDS));
+    if (call->received != NULL) {
+        (void)curl_easy_setopt(c, CURLOPT_TIMEOUT, 0L);
+        (void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_SECONDS);
+    }
     (void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(c, CURLOPT_USERAGENT, "assay/" ASSAY_VERSION);
     (void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -122,7 +136,8 @@ bool http_client_call(const struct http_call *call, struct http_answer *answer, 
     struct http_answer a = { .headers =
                                  g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
                              .body = g_string_new(NULL) };
-    struct exchange x = { .answer = &a,
+    struct exchange x = { .call = call,
+                          .answer = &a,
                           .max = call->max > 0 ? call->max : LIMIT_HTTP_ANSWER,
                           .drop = call->drop_body };
     CURL *c = curl_easy_init();
@@ -131,6 +146,7 @@ bool http_client_call(const struct http_call *call, struct http_answer *answer, 
         headers = curl_slist_append(headers, *h);
     CURLcode code = CURLE_FAILED_INIT;
     long status = 0;
+    x.curl = c;
     if (c != NULL) {
         prepare(c, call, headers, &x);
         code = curl_easy_perform(c);
@@ -138,7 +154,7 @@ bool http_client_call(const struct http_call *call, struct http_answer *answer, 
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(c);
-    bool ok = code == CURLE_OK;
+    bool ok = code == CURLE_OK || x.ended;
     if (ok) {
         a.status = (unsigned)status;
         *answer = a;

@@ -25,6 +25,11 @@ struct http_call {
     size_t max;                  /* of the answer, bytes; 0: LIMIT_HTTP_ANSWER */
     const char *name; /* what messages call it, when the URL is a secret; NULL: the URL */
     bool public_only; /* connect to public addresses only, and not by way of a proxy */
+    /* Pieces of the body of an answer that is a success, as they come, instead of collecting them;
+     * false ends the call, which then is no failure. There is no limit of the whole time then, only
+     * of silence. */
+    bool (*received)(const char *bytes, size_t len, void *user);
+    void *received_user;
     bool drop_body;   /* the body of the answer is of no interest, whatever its length */
 };
 

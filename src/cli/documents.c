@@ -17,7 +17,7 @@ void cli_print_help(FILE *out)
                        "says what it found and what it could not look at.\n\nCommands:\n");
     for (const struct cli_command *const *c = cli_commands; *c != NULL; c++) {
         if (!(*c)->hidden)
-            (void)fprintf(out, "  %-14s %s\n", (*c)->name, (*c)->summary);
+            (void)fprintf(out, "  %-24s %s\n", (*c)->name, (*c)->summary);
     }
     (void)fprintf(out, "\nExit status:\n");
     g_auto(GStrv) lines = g_strsplit(exit_statuses, "\n", -1);

@@ -95,28 +95,53 @@ static bool understand(const char *what, unsigned status, const GString *text, j
     return ok;
 }
 
+/* What is asked of a service. */
+struct wanted {
+    const char *method, *path;
+    const char *accept, *last; /* headers; NULL */
+    const json_t *body;        /* NULL */
+    remote_receive receive;    /* NULL: the answer is collected */
+    void *user;
+};
+
+static bool ask(const char *base, const char *token, const struct wanted *w,
+                struct http_answer *got, GError **error)
+{
+    g_autofree char *url = g_strconcat(base, w->path, NULL);
+    g_autoptr(GPtrArray) headers = g_ptr_array_new_with_free_func(g_free);
+    char *sent = w->body != NULL ? json_dumps(w->body, JSON_COMPACT) : NULL;
+    g_ptr_array_add(headers, g_strdup("Content-Type: application/json"));
+    if (token != NULL)
+        g_ptr_array_add(headers, g_strconcat("Authorization: Bearer ", token, NULL));
+    if (w->accept != NULL)
+        g_ptr_array_add(headers, g_strconcat("Accept: ", w->accept, NULL));
+    if (w->last != NULL)
+        g_ptr_array_add(headers, g_strconcat("Last-Event-ID: ", w->last, NULL));
+    g_ptr_array_add(headers, NULL);
+    const struct http_call call = { .method = w->method,
+                                    .url = url,
+                                    .headers = (const char *const *)headers->pdata,
+                                    .body = sent,
+                                    .len = sent != NULL ? strlen(sent) : 0,
+                                    .ca_file =
+                                        ca_file != NULL ? ca_file : g_getenv("ASSAY_CA_FILE"),
+                                    .seconds = TIMEOUT_SECONDS,
+                                    .max = LIMIT_REMOTE_ANSWER,
+                                    .received = w->receive,
+                                    .received_user = w->user };
+    bool ok = http_client_call(&call, got, error);
+    free(sent);
+    return ok;
+}
+
 static bool request(const char *base, const char *token, const char *method, const char *path,
                     const json_t *body, json_t **answer, GError **error)
 {
-    g_autofree char *url = g_strconcat(base, path, NULL);
-    g_autofree char *bearer =
-        token != NULL ? g_strconcat("Authorization: Bearer ", token, NULL) : NULL;
-    const char *headers[] = { "Content-Type: application/json", bearer, NULL };
-    char *sent = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-    const struct http_call call = { .method = method,
-                                    .url = url,
-                                    .headers = headers,
-                                    .body = sent,
-                                    .len = sent != NULL ? strlen(sent) : 0,
-                                    .ca_file = ca_file != NULL ? ca_file
-                                                               : g_getenv("ASSAY_CA_FILE"),
-                                    .seconds = TIMEOUT_SECONDS,
-                                    .max = LIMIT_REMOTE_ANSWER };
+    const struct wanted w = { .method = method, .path = path, .body = body };
     struct http_answer got = { 0 };
-    bool ok = http_client_call(&call, &got, error) &&
-              understand(base, got.status, got.body, answer, error);
+    bool ok =
+        ask(base, token, &w, &got, error) && understand(base, got.status, got.body, answer, error);
     http_answer_done(&got);
-    free(sent);
     return ok;
 }
 
@@ -134,32 +159,83 @@ static char *address(const struct login *l, const char *given)
     return url;
 }
 
+/* The login, the service's address, and the token for it (borrowed from either). */
+static const char *credentials(struct login *l, char **base)
+{
+    *l = login_read();
+    *base = address(l, NULL);
+    const char *token = g_getenv("ASSAY_TOKEN");
+    /* A session is told to nobody but the service that it is of. */
+    return token == NULL && g_strcmp0(*base, l->server) == 0 ? l->token : token;
+}
+
 bool remote_call(const char *method, const char *path, const json_t *body, json_t **answer,
                  GError **error)
 {
-    struct login l = login_read();
-    g_autofree char *base = address(&l, NULL);
-    const char *token = g_getenv("ASSAY_TOKEN");
-    /* A session is told to nobody but the service that it is of. */
-    if (token == NULL && g_strcmp0(base, l.server) == 0)
-        token = l.token;
+    struct login l;
+    g_autofree char *base = NULL;
+    const char *token = credentials(&l, &base);
     bool ok = request(base, token, method, path, body, answer, error);
     login_done(&l);
     return ok;
 }
 
+static bool ask_plainly(const struct wanted *w, struct http_answer *got, GError **error)
+{
+    struct login l;
+    g_autofree char *base = NULL;
+    const char *token = credentials(&l, &base);
+    bool ok = ask(base, token, w, got, error);
+    /* What is not a success is a problem, which is JSON. */
+    if (ok && (got->status < 200 || got->status >= 300))
+        ok = understand(base, got->status, got->body, NULL, error);
+    login_done(&l);
+    return ok;
+}
+
+GString *remote_text(const char *path, GError **error)
+{
+    const struct wanted w = { .method = "GET", .path = path };
+    struct http_answer got = { 0 };
+    GString *text = ask_plainly(&w, &got, error)
+                        ? g_string_new_len(got.body->str, (gssize)got.body->len)
+                        : NULL;
+    http_answer_done(&got);
+    return text;
+}
+
+bool remote_stream(const char *path, const char *last, remote_receive receive, void *user,
+                   GError **error)
+{
+    const struct wanted w = { .method = "GET",
+                              .path = path,
+                              .accept = "text/event-stream",
+                              .last = last,
+                              .receive = receive,
+                              .user = user };
+    struct http_answer got = { 0 };
+    bool ok = ask_plainly(&w, &got, error);
+    http_answer_done(&got);
+    return ok;
+}
+
 json_t *remote_list(const char *path, GError **error)
+{
+    return remote_member_list(path, "items", error);
+}
+
+json_t *remote_member_list(const char *path, const char *member, GError **error)
 {
     json_t *all = json_array();
     g_autofree char *after = g_strdup("");
     for (;;) {
         json_t *page = NULL;
-        g_autofree char *next = g_strdup_printf("%s%climit=500%s", path,
-                                                strchr(path, '?') != NULL ? '&' : '?', after);
+        g_autofree char *next =
+            g_strdup_printf("%s%climit=500%s", path, strchr(path, '?') != NULL ? '&' : '?', after);
         if (!remote_call("GET", next, NULL, &page, error))
             break;
         const char *more = json_string_value(json_object_get(page, "next"));
-        (void)json_array_extend(all, json_object_get(page, "items"));
+        (void)json_array_extend(all, json_object_get(page, member));
         g_free(after);
         after = more != NULL ? remote_path("&after=%s", more) : NULL;
         json_decref(page);

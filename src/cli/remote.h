@@ -16,8 +16,17 @@ extern const GOptionEntry remote_options[], remote_ca_options[];
  * body. Errors say what the service said. */
 bool remote_call(const char *method, const char *path, const json_t *body, json_t **answer,
                  GError **error);
+/* What a GET of path answers, as it is. */
+GString *remote_text(const char *path, GError **error);
+/* Events as they come (text/event-stream), after `last` (NULL: from now on), until receive() returns
+ * false or the service ends the stream. */
+typedef bool (*remote_receive)(const char *bytes, size_t len, void *user);
+bool remote_stream(const char *path, const char *last, remote_receive receive, void *user,
+                   GError **error);
 /* All items of a list, over all its pages; a new reference. */
 json_t *remote_list(const char *path, GError **error);
+/* The same when they are another member than "items". */
+json_t *remote_member_list(const char *path, const char *member, GError **error);
 /* "/v1/projects/%s/nodes" with each argument escaped. g_free() */
 char *remote_path(const char *format, ...);
 
@@ -34,6 +43,9 @@ extern const GOptionEntry remote_format_options[];
 enum cli_status remote_do(const char *method, const char *path, json_t *body);
 /* A list as a table of those members. columns ends with NULL. */
 enum cli_status remote_show_list(const char *path, const char *const *columns);
+/* A list that is a member of an answer, over all its pages. */
+enum cli_status remote_show_member_list(const char *path, const char *member,
+                                        const char *const *columns);
 /* Adds texts under a name, unless they are NULL. */
 void remote_add_text(json_t *body, const char *name, const char *text);
 void remote_add_texts(json_t *body, const char *name, char **texts);

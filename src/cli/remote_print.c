@@ -14,34 +14,46 @@ const GOptionEntry remote_format_options[] = {
     { 0 },
 };
 
-static void append_scalar(GString *text, const json_t *value)
+#define NESTING 6
+
+/* A value as one word of a table; what it holds is in braces. */
+static void append_word(GString *text, const json_t *value, unsigned depth)
 {
+    const char *key, *comma = "";
+    json_t *member;
+    size_t i;
     if (json_is_string(value))
         text_append_safe(text, json_string_value(value), json_string_length(value));
     else if (json_is_boolean(value))
         g_string_append(text, json_is_true(value) ? "yes" : "no");
     else if (json_is_integer(value))
         g_string_append_printf(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-}
-
-/* A value as one word of a table; g_free() */
-static char *word(const json_t *value)
-{
-    const char *key;
-    json_t *member;
-    size_t i;
-    GString *text = g_string_new(NULL);
-    append_scalar(text, value);
+    else if (json_is_real(value))
+        g_string_append_printf(text, "%g", json_real_value(value));
+    bool braces = depth > 0 && (json_is_array(value) || json_is_object(value));
+    if (depth > NESTING)
+        return;
+    g_string_append(text, braces ? "{" : "");
     json_array_foreach(value, i, member) {
-        g_string_append(text, i > 0 ? " " : "");
-        append_scalar(text, member);
+        g_string_append(text, comma);
+        append_word(text, member, depth + 1);
+        comma = " ";
     }
     json_object_foreach((json_t *)value, key, member) {
-        g_string_append(text, text->len > 0 ? " " : "");
+        g_string_append(text, comma);
         text_append_safe(text, key, strlen(key));
         g_string_append_c(text, '=');
-        append_scalar(text, member);
+        append_word(text, member, depth + 1);
+        comma = " ";
     }
+    g_string_append(text, braces ? "}" : "");
+}
+
+/* g_free() */
+static char *word(const json_t *value)
+{
+    GString *text = g_string_new(NULL);
+    append_word(text, value, 0);
     return g_string_free(text, FALSE);
 }
 
@@ -112,9 +124,15 @@ enum cli_status remote_do(const char *method, const char *path, json_t *body)
 
 enum cli_status remote_show_list(const char *path, const char *const *columns)
 {
+    return remote_show_member_list(path, "items", columns);
+}
+
+enum cli_status remote_show_member_list(const char *path, const char *member,
+                                        const char *const *columns)
+{
     GError *error = NULL;
     bool json;
-    json_t *items = wants_json(&json, &error) ? remote_list(path, &error) : NULL;
+    json_t *items = wants_json(&json, &error) ? remote_member_list(path, member, &error) : NULL;
     bool ok =
         items != NULL && (json ? print_json(items, &error) : print_list(items, columns, &error));
     json_decref(items);

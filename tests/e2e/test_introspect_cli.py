@@ -1,0 +1,115 @@
+"""`assay introspect` and what goes with it, against a real service with a real image."""
+import json
+import select
+import subprocess
+import time
+
+import pytest
+
+from conftest import TIMEOUT
+from introspections import VULNERABILITY, advisories, small_image
+from service import Service
+from test_remote import Commands
+
+
+@pytest.fixture(scope="module")
+def service(assay, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "images").mkdir()
+    database = advisories(assay, folder, {"package3": "2.0-1"})
+    made = Service(assay.path, folder, environment={"ASSAY_DB": str(database)})
+    made.image = small_image(folder / "images")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def admin(service, assay, tmp_path_factory):
+    commands = Commands(service, assay.path, tmp_path_factory.mktemp("admin"))
+    commands("login", "--server", service.address, "--password-file", service.password_file,
+             "admin")
+    commands("project", "create", "web", "--location", f"{service.image.parent}/*")
+    for name in ("db1", "db2"):
+        commands("node", "create", "web", name, "--disk", service.image)
+    commands("image", "create", "web", "golden", "--kind", "file", "--location", service.image)
+    return commands
+
+
+def status(commands, *arguments):
+    done = commands.assay(*arguments, env=commands.environment)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_a_node_is_examined_and_its_report_printed(admin):
+    code, out, err = status(admin, "introspect", "--wait", "web", "db1", "db2")
+    assert code == 1, err
+    assert out.count(VULNERABILITY) == 2 and "package3" in out
+    assert status(admin, "introspect", "--fail-on", "critical", "web", "db1")[0] == 0
+    assert status(admin, "introspect", "--fresh", "--deep", "--fail-on", "none", "web", "db1")[0] == 0
+    code, out, _ = status(admin, "introspect", "--image", "--format", "json", "web", "golden")
+    assert code == 1 and json.loads(out)["targets"][0]["summary"]["vulnerable_packages"] == 1
+
+
+def test_without_waiting_the_identifier_is_printed(admin):
+    identifier = admin("introspect", "web", "db1").strip()
+    deadline = time.monotonic() + TIMEOUT
+    while admin.json("introspection", "show", "web", identifier)["state"] != "done":
+        assert time.monotonic() < deadline
+    assert identifier in admin("introspection", "list", "web", "db1")
+    assert identifier in [i["id"] for i in admin.json("introspection", "list")]
+    assert "has ended" in admin.refusal("introspection", "cancel", "web", identifier)
+
+
+def test_what_cannot_be_examined(admin):
+    admin("node", "create", "web", "gone", "--disk", "/nowhere/at/all")
+    assert "no such node" in admin.refusal("introspect", "web", "nobody")
+    code, _, err = status(admin, "introspect", "--wait", "web", "gone")
+    assert code == 2 and "gone: failed" in err
+    assert "--fail-on" in admin.refusal("introspect", "--fail-on", "bad", "web", "db1")
+
+
+def test_reports(admin, tmp_path):
+    status(admin, "introspect", "--wait", "web", "db1")
+    code, out, _ = status(admin, "report", "web", "db1", "--format", "csv")
+    assert code == 1 and VULNERABILITY in out
+    assert status(admin, "report", "web", "db1", "--format", "html", "-o", tmp_path / "r.html")[0] == 1
+    assert VULNERABILITY in (tmp_path / "r.html").read_text()
+    assert "there is no" in admin.refusal("report", "web", "db1", "--format", "pdf")
+    shown = admin("node", "show", "web", "db1")
+    assert "vulnerable_packages=1" in shown and "state=done" in shown
+
+
+def test_vulnerabilities(admin):
+    status(admin, "introspect", "--wait", "web", "db1")
+    assert "db1" in admin("vulnerability", "show", VULNERABILITY)
+    things = admin.json("vulnerability", "show", VULNERABILITY, "--project", "web")
+    assert "db1" in [t["name"] for t in things]
+    assert things[0]["packages"][0]["fixed_version"] == "2.0-1"
+    assert "nothing that you see" in admin.refusal("vulnerability", "show", "CVE-1999-0001")
+    deadline = time.monotonic() + TIMEOUT
+    while [v["id"] for v in admin.json("vulnerability", "list")] != [VULNERABILITY]:
+        assert time.monotonic() < deadline
+    assert admin.json("vulnerability", "list", "--kev") == []
+
+
+def test_events(admin):
+    status(admin, "introspect", "--wait", "web", "db1")
+    assert "introspection.finished" in admin("events", "--project", "web")
+    assert "introspection" not in admin("events", "--kind", "findings.*").replace(
+        '"introspection"', "")
+    with subprocess.Popen([admin.assay.path, "events", "--follow", "--kind",
+                           "introspection.finished"], env=admin.environment,
+                          stdout=subprocess.PIPE, text=True) as following:
+        # It may not listen yet when the first is done.
+        line = ""
+        for _ in range(100):
+            asked = subprocess.Popen([admin.assay.path, "introspect", "--fresh", "--wait",
+                                      "--fail-on", "none", "web", "db2"], env=admin.environment,
+                                     stdout=subprocess.DEVNULL)
+            assert asked.wait(TIMEOUT) == 0
+
+            if select.select([following.stdout], [], [], 2)[0]:
+                line = following.stdout.readline()
+                break
+        assert "introspection.finished" in line and "db2" in line
+        following.terminate()
