@@ -10,5 +10,7 @@ int main(int argc, char **argv)
         inspector_main();
     /* UTF-8 for messages; numbers are written independent of the locale everywhere. */
     (void)setlocale(LC_CTYPE, "");
-    return cli_main(argc, argv);
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
+    return strcmp(name, "bmi") == 0 ? bmi_main(argc, argv) : cli_main(argc, argv);
 }

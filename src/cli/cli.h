@@ -32,6 +32,9 @@ extern const struct cli_command *const cli_commands[];
 /* Runs `assay argv[1] ...`; returns the exit status. */
 int cli_main(int argc, char **argv);
 
+/* Runs `bmi argv[1] ...`, what M2's command was. */
+int bmi_main(int argc, char **argv);
+
 /* One line "assay: message" on standard error, control characters made safe. CLI_ERROR. */
 enum cli_status cli_fail(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /* The same for a GError, which it frees. */

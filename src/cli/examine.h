@@ -1,9 +1,8 @@
 /* Having nodes and images examined by a service, and reading what it then knows; for the commands
  * that do both. */
 #pragma once
-#include <jansson.h>
+#include "cli/remote.h"
 
-#include "cli/cli.h"
 #include "cli/fail_on.h"
 
 struct examine_wish {

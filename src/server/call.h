@@ -46,6 +46,8 @@ struct route {
 #define ROUTE_SECRET    (1u << 1) /* the answer holds a secret and is not kept for repetitions */
 #define ROUTE_STORELESS (1u << 2) /* for ACCESS_ANYONE: answers without the store; db is NULL */
 
+#define ROUTE_FORM      (1u << 3) /* the body is a form, which the handler reads itself */
+
 #define CALL_PARAMETERS 4
 
 struct server;

@@ -168,6 +168,8 @@ static bool read_body(struct call *c, GError **error)
     openapi_wants_body(c->server->api, c->route, &may, &must);
     if (c->request->too_large)
         return problem(error, 413, "the body is too large");
+    if (c->route->flags & ROUTE_FORM)
+        return true;
     if (!may || (len == 0 && !must))
         return len == 0 || problem(error, 400, "this call takes no body");
     if (!is_json(http_header(c->request, "content-type")))

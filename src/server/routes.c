@@ -17,6 +17,7 @@ const struct route *const route_tables[] = {
     routes_events,
     routes_introspections,
     routes_reports,
+    routes_m2,
     routes_vulnerabilities,
     NULL,
 };

@@ -8,6 +8,7 @@ extern const struct route routes_events[];
 extern const struct route routes_hooks[];
 extern const struct route routes_introspections[];
 extern const struct route routes_imports[];
+extern const struct route routes_m2[];
 extern const struct route routes_members[];
 extern const struct route routes_notifications[];
 extern const struct route routes_projects[];

@@ -113,3 +113,19 @@ def test_events(admin):
                 break
         assert "introspection.finished" in line and "db2" in line
         following.terminate()
+
+
+def test_the_program_under_the_name_of_m2s(admin, tmp_path):
+    (tmp_path / "bmi").symlink_to(admin.assay.path)
+
+    def bmi(*arguments):
+        done = subprocess.run([tmp_path / "bmi", *arguments], env=admin.environment,
+                              capture_output=True, text=True, timeout=TIMEOUT)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, err = bmi("introspect", "web", "db1", "db2")
+    assert code == 1, err
+    found = [{"id": VULNERABILITY, "pName": "package3", "pVersion": "1.0-1", "osName": "debian 12"}]
+    assert [json.loads(line) for line in out.splitlines()] == [found, found]
+    assert bmi("introspect", "web", "nobody")[0] == 2
+    assert bmi("snap", "ls", "web")[0] == 2

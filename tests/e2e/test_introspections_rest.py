@@ -1,9 +1,11 @@
 """Introspections, reports and vulnerabilities over REST, on real images and a real database."""
+import base64
 import concurrent.futures
 import csv
 import io
 import json
 import time
+import urllib.parse
 
 import pytest
 
@@ -205,3 +207,32 @@ def test_events_tell_the_steps(site):
     kinds = [e["kind"] for e in events["items"] if e["data"]["introspection"] == done["id"]]
     assert kinds[0] == "introspection.queued" and kinds[-1] == "introspection.finished"
     assert json.dumps(events).count("introspection.step") > 3
+
+
+def m2(site, user, password, **form):
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return site.service.call("POST", "/bmi_introspect/", None, urllib.parse.urlencode(form).encode(),
+                             {"Authorization": f"Basic {token}",
+                              "Content-Type": "application/x-www-form-urlencoded"})
+
+
+def test_clients_of_m2(site):
+    done = m2(site, "ann", PASSWORD, project="alpha", node="db")
+    assert done.status == 200, done
+    assert sorted(done.json, key=lambda f: f["id"]) == [
+        {"id": VULNERABILITY, "pName": "package3", "pVersion": "1.0-1", "osName": "debian 12"},
+        {"id": "CVE-2024-10002", "pName": "package4", "pVersion": "1.0-1", "osName": "debian 12"}]
+    for status, text, answer in [
+            (401, "wrong", m2(site, "ann", "wrong", project="alpha", node="db")),
+            (404, "beta not found", m2(site, "ann", PASSWORD, project="beta", node="db")),
+            (404, "nobody not found", m2(site, "ann", PASSWORD, project="alpha", node="nobody")),
+            (400, "wanted", m2(site, "ann", PASSWORD, project="alpha")),
+            (400, "no credentials", site.service.call("POST", "/bmi_introspect/", None,
+                                                      b"project=alpha&node=db"))]:
+        assert answer.status == status and text in answer.text, answer
+        assert answer.headers["content-type"].startswith("text/plain")
+    own = site.call("GET", "/v1/introspections?limit=1").json["items"][0]
+    token = base64.b64encode(f"bob:{PASSWORD}".encode()).decode()
+    foreign = site.service.call("GET", f"/bmi_introspect/{own['id']}",
+                                headers={"Authorization": f"Basic {token}"})
+    assert foreign.status == 404
