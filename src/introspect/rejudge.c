@@ -297,7 +297,7 @@ const struct worker_duty rejudge_duty = {
 
 static bool count_facts(const struct worker_settings *settings, struct sql *db, GError **error)
 {
-    enum { AT_ONCE = 200, ROUNDS = 50 };
+    enum { AT_ONCE = 2000, ROUNDS = 50 };
     bool left = true;
     for (unsigned i = 0; left && i < ROUNDS; i++) {
         if (!facts_count(db, AT_ONCE, &left, error))

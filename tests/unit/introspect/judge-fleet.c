@@ -214,7 +214,7 @@ static bool count(struct sql *db, const char *database, char **arguments, GError
 {
     int64_t begin = g_get_monotonic_time();
     for (bool left = true; left;) {
-        if (!facts_count(db, 200, &left, error))
+        if (!facts_count(db, 2000, &left, error))
             return false;
     }
     double counted = seconds_since(begin);
