@@ -83,8 +83,12 @@ class RabbitMQ:
     def remove(self):
         if self.process.poll() is None:
             self.stop(signal.SIGKILL)
-        # The port mapper of Erlang stays when its last node goes.
-        subprocess.run([next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd"), "epmd"),
-                        "-kill"], env=self.environment, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False)
+        # The port mapper of Erlang stays when its last node goes, and has to hear of that first.
+        mapper = next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))
+        deadline = time.monotonic() + TIMEOUT
+        while b"Killed" not in subprocess.run([mapper, "-kill"], env=self.environment, check=False,
+                                              capture_output=True).stdout:
+            if time.monotonic() > deadline:
+                raise AssertionError("epmd does not end")
+            time.sleep(0.1)
         shutil.rmtree(self.folder)
