@@ -46,6 +46,10 @@ enum cli_status remote_show_list(const char *path, const char *const *columns);
 /* A list that is a member of an answer, over all its pages. */
 enum cli_status remote_show_member_list(const char *path, const char *member,
                                         const char *const *columns);
+/* The same, with a row for each of what the list `inner` of its items holds; "thing" is then the
+ * item's name. NULL: a row for each item. */
+enum cli_status remote_show_inner_list(const char *path, const char *member, const char *inner,
+                                       const char *const *columns);
 /* Adds texts under a name, unless they are NULL. */
 void remote_add_text(json_t *body, const char *name, const char *text);
 void remote_add_texts(json_t *body, const char *name, char **texts);

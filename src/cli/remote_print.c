@@ -130,11 +130,37 @@ enum cli_status remote_show_list(const char *path, const char *const *columns)
 enum cli_status remote_show_member_list(const char *path, const char *member,
                                         const char *const *columns)
 {
+    return remote_show_inner_list(path, member, NULL, columns);
+}
+
+/* A row for each of what the items' lists hold, with the item's own members beside it; the item's
+ * name is then "thing". A new reference. */
+static json_t *rows_of(json_t *items, const char *inner)
+{
+    json_t *rows = json_array(), *item, *one;
+    size_t i, j;
+    json_array_foreach(items, i, item) {
+        json_array_foreach(json_object_get(item, inner), j, one) {
+            json_t *row = json_copy(item);
+            (void)json_object_set(row, "thing", json_object_get(item, "name"));
+            (void)json_object_update(row, one);
+            (void)json_array_append_new(rows, row);
+        }
+    }
+    return rows;
+}
+
+enum cli_status remote_show_inner_list(const char *path, const char *member, const char *inner,
+                                       const char *const *columns)
+{
     GError *error = NULL;
     bool json;
     json_t *items = wants_json(&json, &error) ? remote_member_list(path, member, &error) : NULL;
+    json_t *rows = items != NULL && inner != NULL && !json ? rows_of(items, inner) : items;
     bool ok =
-        items != NULL && (json ? print_json(items, &error) : print_list(items, columns, &error));
+        items != NULL && (json ? print_json(items, &error) : print_list(rows, columns, &error));
+    if (rows != items)
+        json_decref(rows);
     json_decref(items);
     return ok ? CLI_OK : cli_fail_error(error);
 }
