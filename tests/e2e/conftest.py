@@ -36,7 +36,7 @@ class Assay:
     """The program under test, and a twin of it (built with sanitizers) where there is one: what
     only looks is asked of both, and they have to answer the same."""
 
-    WRITES = [("db", "import"), ("db", "update"), ("serve",)]
+    WRITES = [("db", "import"), ("db", "update"), ("key", "rotate"), ("serve",)]
 
     def __init__(self, path, twin=None):
         self.path = str(path)
