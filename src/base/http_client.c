@@ -41,7 +41,8 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
     } else if (colon != NULL && g_hash_table_size(x->answer->headers) < HEADERS_MAX) {
         char *name = g_ascii_strdown(bytes, colon - bytes);
         char *value = g_strndup(colon + 1, len - (size_t)(colon - bytes) - 1);
-        (void)g_hash_table_insert(x->answer->headers, name, g_strstrip(value));
+        (void)g_strstrip(value);
+        (void)g_hash_table_insert(x->answer->headers, name, value);
     }
     return len;
 }

@@ -21,9 +21,10 @@
 static char *delivery_of(const struct job *j)
 {
     json_t *payload = json_loads(j->payload, 0, NULL);
-    char *id = g_strdup(json_string_value(json_object_get(payload, "delivery")));
+    const char *id = json_string_value(json_object_get(payload, "delivery"));
+    char *copy = g_strdup(id != NULL ? id : "");
     json_decref(payload);
-    return id != NULL ? id : g_strdup("");
+    return copy;
 }
 
 static bool keep_success(struct sql *db, void *user, GError **error)

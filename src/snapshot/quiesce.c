@@ -246,6 +246,13 @@ static bool let_go(struct quiesce *q, GError **error)
     return agent_call(&q->agent, "guest-fsfreeze-thaw", NULL, error);
 }
 
+static void close_guard(struct quiesce *q)
+{
+    if (q->guard_fd >= 0)
+        (void)close(q->guard_fd);
+    q->guard_fd = -1;
+}
+
 bool quiesce_end(struct quiesce *q, GError **error)
 {
     if (q == NULL)
@@ -253,18 +260,15 @@ bool quiesce_end(struct quiesce *q, GError **error)
     bool stilled = q->guard != 0;
     bool ok = !stilled || let_go(q, error);
     /* Dismissed only when it is done: if it was not, the guard has another go at it. */
-    if (!ok && q->guard_fd >= 0) {
-        (void)close(q->guard_fd);
-        q->guard_fd = -1;
-    }
+    if (!ok)
+        close_guard(q);
     bool in_time = dismiss_guard(q);
     if (ok && !in_time)
         ok = fail(error, ASSAY_ERROR_IO,
                   "%s: taking the snapshot took longer than the %d seconds for which its "
                   "filesystems are held still",
                   q->location, QUIESCE_SECONDS);
-    if (q->guard_fd >= 0)
-        (void)close(q->guard_fd);
+    close_guard(q);
     json_line_done(&q->agent);
     g_strfreev(q->thaw);
     g_free(q->location);
