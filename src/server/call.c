@@ -127,16 +127,30 @@ bool call_no_content(struct call *c)
     return true;
 }
 
+static bool begin_hash(struct call *c, GError **error)
+{
+    if (server_hash_begin(c->server))
+        return true;
+    http_set_header(c->response, "Retry-After", "1");
+    return problem(error, 503, "too many logins at once; try again");
+}
+
+char *call_hash(struct call *c, const char *password, GError **error)
+{
+    if (!begin_hash(c, error))
+        return NULL;
+    char *hash = secret_hash_password(password, error);
+    server_hash_end(c->server);
+    return hash;
+}
+
 char *call_password(struct call *c, const char *name, const char *password, unsigned wrong,
                     GError **error)
 {
     int64_t wait;
     g_autoptr(GError) failure = NULL;
-    if (!server_hash_begin(c->server)) {
-        http_set_header(c->response, "Retry-After", "1");
-        (void)problem(error, 503, "too many logins at once; try again");
+    if (!begin_hash(c, error))
         return NULL;
-    }
     char *account = user_login(c->db, name, password, c->request->remote, &wait, &failure);
     server_hash_end(c->server);
     if (failure != NULL) {

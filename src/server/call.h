@@ -47,6 +47,7 @@ struct route {
 #define ROUTE_STORELESS (1u << 2) /* for ACCESS_ANYONE: answers without the store; db is NULL */
 
 #define ROUTE_FORM      (1u << 3) /* the body is a form, which the handler reads itself */
+#define ROUTE_PASSWORD  (1u << 4) /* "password" of the body is hashed before the transaction */
 
 #define CALL_PARAMETERS 4
 
@@ -60,6 +61,7 @@ struct call {
     struct sql *db;
     struct caller caller;
     struct project *project; /* that {project} names, seen by the caller; NULL without */
+    char *hash;              /* with ROUTE_PASSWORD: of the body's password; NULL without */
     json_t *body;            /* checked against the API's description; NULL without */
     struct json_writer out;  /* the body of the answer */
     struct {
@@ -102,6 +104,9 @@ void call_created(struct call *c, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* 204. Returns true. */
 bool call_no_content(struct call *c);
 
+/* Hashes a password, which must not be done in a transaction: others would wait for it. g_free();
+ * NULL with *error, 503 when too many are being hashed. */
+char *call_hash(struct call *c, const char *password, GError **error);
 /* Checks a name and password (user_login()): the account's identifier; g_free(). NULL with *error:
  * `wrong` as the status when they are wrong, 429 and 503 when there were too many attempts. */
 char *call_password(struct call *c, const char *name, const char *password, unsigned wrong,

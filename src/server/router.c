@@ -292,6 +292,11 @@ static bool run(struct call *c, GError **error)
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);
+    if ((c->route->flags & ROUTE_PASSWORD) && call_text(c, "password") != NULL) {
+        c->hash = call_hash(c, call_text(c, "password"), error);
+        if (c->hash == NULL)
+            return false;
+    }
     if (!run_transaction(c, error))
         return false;
     worker_wake(c->server->worker); /* it may have added a job */
@@ -411,6 +416,7 @@ void router_handle(const struct http_request *request, struct http_response *res
     log_request(&line);
     g_string_free(c.out.buffer, TRUE);
     json_decref(c.body);
+    g_free(c.hash);
     project_free(c.project);
     caller_done(&c.caller);
     route_clear(&c);

@@ -3,6 +3,7 @@
 #include "queue/upkeep.h"
 #include "server/routes.h"
 #include "server/server.h"
+#include "store/secret.h"
 
 static bool give(struct call *c, const char *type, const char *text)
 {
@@ -45,8 +46,22 @@ static void write_jobs(const GPtrArray *counts, GString *out)
                            oldest / (int64_t)G_USEC_PER_SEC);
 }
 
+/* With a token of its own: what scrapes speaks for no user. */
+static bool may_see_metrics(const struct call *c)
+{
+    const char *given = http_header(c->request, "authorization");
+    if (c->server->metrics_token == NULL)
+        return true;
+    if (given == NULL || g_ascii_strncasecmp(given, "Bearer ", 7) != 0)
+        return false;
+    g_autofree char *digest = secret_digest(given + 7, strlen(given + 7));
+    return g_str_equal(digest, c->server->metrics_token);
+}
+
 static bool show_metrics(struct call *c, GError **error)
 {
+    if (!may_see_metrics(c))
+        return problem(error, 401, "for those with the token of the metrics");
     g_autoptr(GPtrArray) counts = queue_counts(c->db, error);
     if (counts == NULL)
         return false;

@@ -44,7 +44,7 @@ static const char *site_role(const struct call *c)
 static bool create(struct call *c, GError **error)
 {
     const char *site = site_role(c);
-    g_autofree char *id = user_create(c->db, call_text(c, "name"), call_text(c, "password"),
+    g_autofree char *id = user_create(c->db, call_text(c, "name"), c->hash,
                                       site != NULL ? site : "", error);
     if (id == NULL)
         return false;
@@ -71,11 +71,11 @@ static bool change(struct call *c, GError **error)
     int64_t version;
     const json_t *disabled = json_object_get(c->body, "disabled");
     const struct user_change new = { .site = site_role(c),
-                                     .password = call_text(c, "password"),
+                                     .hash = c->hash,
                                      .disabled = disabled == NULL ? -1 : json_is_true(disabled),
                                      .keep = c->caller.token };
     g_autoptr(user) u = user_find(c->db, call_parameter(c, "user"), error);
-    if (u != NULL && u->external != NULL && (new.site != NULL || new.password != NULL))
+    if (u != NULL && u->external != NULL && (new.site != NULL || new.hash != NULL))
         return problem(error, 422, "%s can only be disabled here: another service vouches for it",
                        u->name);
     return u != NULL && call_if_match(c, &version, error) &&
@@ -112,18 +112,18 @@ static bool change_me(struct call *c, GError **error)
 {
     g_autofree char *account =
         call_password(c, c->caller.name, call_text(c, "password"), 403, error);
+    g_autofree char *hash =
+        account != NULL ? call_hash(c, call_text(c, "new_password"), error) : NULL;
     struct renewal r = { .account = account,
-                         .change = { .password = call_text(c, "new_password"),
-                                     .disabled = -1,
-                                     .keep = c->caller.token } };
-    return account != NULL && sql_transaction(c->db, renew, &r, error) && answer(c, account, error);
+                         .change = { .hash = hash, .disabled = -1, .keep = c->caller.token } };
+    return hash != NULL && sql_transaction(c->db, renew, &r, error) && answer(c, account, error);
 }
 
 const struct route routes_users[] = {
     { "GET", "/v1/users", ACCESS_AUDITOR, SCOPE_READ, list, 0 },
-    { "POST", "/v1/users", ACCESS_ADMIN, SCOPE_ADMIN, create, 0 },
+    { "POST", "/v1/users", ACCESS_ADMIN, SCOPE_ADMIN, create, ROUTE_PASSWORD },
     { "GET", "/v1/users/{user}", ACCESS_AUDITOR, SCOPE_READ, show, 0 },
-    { "PATCH", "/v1/users/{user}", ACCESS_ADMIN, SCOPE_ADMIN, change, 0 },
+    { "PATCH", "/v1/users/{user}", ACCESS_ADMIN, SCOPE_ADMIN, change, ROUTE_PASSWORD },
     { "DELETE", "/v1/users/{user}", ACCESS_ADMIN, SCOPE_ADMIN, delete, 0 },
     { "GET", "/v1/me", ACCESS_USER, SCOPE_READ, show_me, 0 },
     { "POST", "/v1/me/password", ACCESS_USER, SCOPE_ADMIN, change_me, ROUTE_ALONE },

@@ -179,6 +179,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
     g_autofree char *key_file = settings_key_file(s);
     const struct server_options options = { .store = s->store,
                                             .advisories = s->advisories,
+                                            .metrics_token_file = s->metrics_token_file,
                                             .key_file = key_file,
                                             .keystone = s->keystone,
                                             .hil = s->hil,

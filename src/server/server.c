@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "server/listeners.h"
 #include "server/router.h"
@@ -36,8 +38,7 @@ static struct server *open_server(const struct server_options *o, GError **error
     s->seal = g_steal_pointer(&seal);
     s->session_seconds = (gint)o->session_seconds;
     s->api = api;
-    s->advisories =
-        o->advisories != NULL ? g_strdup(o->advisories) : advisory_db_default_path();
+    s->advisories = o->advisories != NULL ? g_strdup(o->advisories) : advisory_db_default_path();
     s->metrics = metrics_new();
     s->listeners = listeners_new(o->store);
     g_mutex_init(&s->lock);
@@ -46,19 +47,40 @@ static struct server *open_server(const struct server_options *o, GError **error
     return s;
 }
 
+/* NULL without *error when none is wanted. */
+static char *read_token(const char *file, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *text = NULL;
+    if (file == NULL)
+        return NULL;
+    if (!g_file_get_contents(file, &text, NULL, &failure)) {
+        (void)fail(error, ASSAY_ERROR_IO, "metrics_token_file: %s", failure->message);
+        return NULL;
+    }
+    (void)g_strstrip(text);
+    if (*text != '\0')
+        return secret_digest(text, strlen(text));
+    (void)fail(error, ASSAY_ERROR_INVALID, "metrics_token_file: %s is empty", file);
+    return NULL;
+}
+
 struct server *server_new(const struct server_options *o, GError **error)
 {
     struct hil *hil;
     struct keystone *keystone;
     if (!server_outside(o->keystone, o->hil, &keystone, &hil, error))
         return NULL;
-    struct server *s = open_server(o, error);
+    g_autofree char *token = read_token(o->metrics_token_file, error);
+    struct server *s =
+        token != NULL || o->metrics_token_file == NULL ? open_server(o, error) : NULL;
     if (s == NULL) {
         keystone_free(keystone);
         hil_free(hil);
         return NULL;
     }
     s->storage = json_incref((json_t *)o->storage);
+    s->metrics_token = g_steal_pointer(&token);
     s->keystone = keystone;
     s->hil = hil;
     return s;
@@ -68,6 +90,7 @@ void server_free(struct server *s)
 {
     if (s == NULL)
         return;
+    g_free(s->metrics_token);
     keystone_free(s->keystone);
     hil_free(s->hil);
     json_decref(s->storage);
@@ -135,7 +158,7 @@ bool server_tidy(struct server *s, GError **error)
 }
 
 struct first {
-    const char *password;
+    const char *hash; /* of the password */
     bool made;
 };
 
@@ -146,16 +169,22 @@ static bool make_admin(struct sql *db, void *user, GError **error)
     if (!user_count(db, &users, error))
         return false;
     f->made = users == 0;
-    g_autofree char *id = f->made ? user_create(db, "admin", f->password, "admin", error) : NULL;
+    g_autofree char *id = f->made ? user_create(db, "admin", f->hash, "admin", error) : NULL;
     return !f->made || id != NULL;
 }
 
 bool server_first_start(struct server *s, const char *given, char **password, GError **error)
 {
     g_autofree char *chosen = given != NULL ? g_strdup(given) : secret_token_new("");
-    struct first f = { .password = chosen };
+    g_autofree char *hash = NULL;
+    int64_t users = 0;
+    struct first f = { 0 };
     struct sql *db = server_borrow(s, error);
-    bool ok = db != NULL && sql_transaction(db, make_admin, &f, error);
+    bool ok = db != NULL && user_count(db, &users, error);
+    if (ok && users == 0) {
+        f.hash = hash = secret_hash_password(chosen, error);
+        ok = hash != NULL && sql_transaction(db, make_admin, &f, error);
+    }
     server_return(s, db, !ok);
     *password = ok && f.made ? g_steal_pointer(&chosen) : NULL;
     return ok;

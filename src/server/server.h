@@ -10,6 +10,7 @@
 
 struct server_options {
     const char *store;       /* URL */
+    const char *metrics_token_file; /* NULL: /metrics is open to all */
     const char *key_file;    /* that secrets in the store are sealed with */
     int64_t session_seconds; /* how long a login holds */
     const char *advisories;  /* path of the database; NULL: the usual one */
@@ -27,6 +28,7 @@ struct server {
     gint session_seconds; /* atomic: may be set while it runs */
     struct openapi *api;
     struct metrics *metrics;
+    char *metrics_token; /* SHA-256 of it; NULL: open */
     struct listeners *listeners; /* to events */
     struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
     gint hashing; /* atomic: passwords being hashed */

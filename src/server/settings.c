@@ -32,6 +32,8 @@ static const struct item {
     { NULL, "admin_password_file", "ASSAY_ADMIN_PASSWORD_FILE",
       offsetof(struct settings, admin_password_file), 0 },
     { NULL, "key_file", "ASSAY_KEY_FILE", offsetof(struct settings, key_file), 0 },
+    { NULL, "metrics_token_file", "ASSAY_METRICS_TOKEN_FILE",
+      offsetof(struct settings, metrics_token_file), 0 },
     { NULL, "threads", "ASSAY_THREADS", offsetof(struct settings, threads), THREADS_MAX, 1 },
     { NULL, "session_hours", "ASSAY_SESSION_HOURS", offsetof(struct settings, session_hours),
       HOURS_MAX, 1 },
@@ -126,6 +128,7 @@ void settings_free(struct settings *s)
     g_free(s->key);
     g_free(s->admin_password_file);
     g_free(s->key_file);
+    g_free(s->metrics_token_file);
     g_free(s->advisories);
     g_free(s->broker);
     g_free(s->smtp.url);

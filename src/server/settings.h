@@ -11,6 +11,7 @@ struct settings {
     char *store;               /* URL */
     char *certificate, *key;   /* paths; NULL: no TLS */
     char *admin_password_file; /* NULL */
+    char *metrics_token_file;  /* with a token for /metrics; NULL: open to all */
     char *key_file;            /* that secrets are sealed with; NULL: the usual one */
     GStrv proxies;             /* addresses; NULL */
     uint64_t threads, session_hours;

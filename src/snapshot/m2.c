@@ -190,6 +190,11 @@ static struct snapshot_view *m2_make(const char *handle, const struct snapshot_o
                                      GError **error)
 {
     json_t *object = handle_read(&snapshot_m2_driver, handle, error);
+    if (object != NULL && options->quiesce != NULL) {
+        json_decref(object);
+        (void)fail_unsupported(error, "M2 copies the whole disk; a node cannot be stilled so long");
+        return NULL;
+    }
     struct block *b = object != NULL ? make_and_open(object, options, error) : NULL;
     struct m2_view *v = NULL;
     if (b != NULL) {

@@ -1,7 +1,6 @@
 #include "store/users.h"
 
 #include "base/error.h"
-#include "store/secret.h"
 
 #define COLUMNS "id, name, site, disabled, created, version, external"
 
@@ -29,17 +28,12 @@ static struct user *read_user(struct sql_rows *rows)
     return u;
 }
 
-char *user_create(struct sql *db, const char *name, const char *password, const char *site,
+char *user_create(struct sql *db, const char *name, const char *hash, const char *site,
                   GError **error)
 {
-    g_autofree char *id = store_id_new(), *hash = NULL;
+    g_autofree char *id = store_id_new();
     if (!store_name_valid("user", name, error))
         return NULL;
-    if (password != NULL) {
-        hash = secret_hash_password(password, error);
-        if (hash == NULL)
-            return NULL;
-    }
     if (sql_run(db, NULL, error,
                 "INSERT INTO account (id, name, site, password, created)"
                 " VALUES ($1, $2, $3, $4, $5)",
@@ -117,20 +111,14 @@ bool user_change(struct sql *db, const char *id, int64_t version, const struct u
                  GError **error)
 {
     uint64_t changed;
-    g_autofree char *hash = NULL;
-    if (change->password != NULL) {
-        hash = secret_hash_password(change->password, error);
-        if (hash == NULL)
-            return false;
-    }
     if (!sql_run(db, &changed, error,
                  "UPDATE account SET site = coalesce($3, site), password = coalesce($4, password),"
                  " disabled = CASE WHEN $5 < 0 THEN disabled ELSE $5 END, version = version + 1"
                  " WHERE id = $1 AND ($2 = 0 OR version = $2)",
-                 "sissi", id, version, change->site, hash, (int64_t)change->disabled) ||
+                 "sissi", id, version, change->site, change->hash, (int64_t)change->disabled) ||
         !store_touched(changed, changed == 1 || exists(db, id), "user", error))
         return false;
-    if (hash != NULL &&
+    if (change->hash != NULL &&
         !sql_run(db, NULL, error,
                  "DELETE FROM token WHERE account = $1 AND kind = 'session' AND id <> $2", "ss", id,
                  change->keep != NULL ? change->keep : ""))

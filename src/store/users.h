@@ -13,15 +13,16 @@ typedef struct user user;
 void user_free(struct user *u);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(user, user_free)
 
-/* Returns the identifier; g_free(). password NULL: no login with a password. */
-char *user_create(struct sql *db, const char *name, const char *password, const char *site,
+/* Returns the identifier; g_free(). hash: secret_hash_password(), which takes long and is therefore
+ * made before the transaction; NULL: no login with a password. */
+char *user_create(struct sql *db, const char *name, const char *hash, const char *site,
                   GError **error);
 /* By identifier or name; NULL with ASSAY_ERROR_NOT_FOUND. */
 struct user *user_find(struct sql *db, const char *id_or_name, GError **error);
 GPtrArray *user_list(struct sql *db, const struct store_page *page, GError **error);
 
 struct user_change {
-    const char *site, *password; /* NULL: stays */
+    const char *site, *hash; /* NULL: stays; hash as for user_create() */
     int disabled;                /* -1: stays */
     const char *keep;            /* token that outlives a change of the password; NULL */
 };

@@ -136,3 +136,15 @@ def test_a_key_is_changed_while_the_service_runs(assay, tmp_path):
     shutil.copy(elsewhere, tmp_path / "copy")
     service.start()
     service.stop()
+
+
+def test_metrics_may_want_a_token(assay, tmp_path):
+    token = tmp_path / "metrics-token"
+    token.write_text("a-token-of-prometheus\n")
+    service = Service(assay.path, tmp_path,
+                      environment={"ASSAY_METRICS_TOKEN_FILE": str(token)})
+    for given, status in ((None, 401), ("wrong", 401), ("a-token-of-prometheus", 200),
+                          (service.login(), 401)):
+        assert service.call("GET", "/metrics", given).status == status, given
+    assert service.call("GET", "/healthz").status == 200
+    service.stop()

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "store-test.h"
+#include "store/secret.h"
 #include "store/tokens.h"
 
 static const struct store_page all = { .after = "", .limit = 100 };
@@ -25,7 +26,8 @@ static void teardown(struct store_test *t, const void *unused)
 static char *make(struct store_test *t, const char *name, const char *password, const char *site)
 {
     GError *error = NULL;
-    char *id = user_create(t->db, name, password, site, &error);
+    g_autofree char *hash = password != NULL ? secret_hash_password(password, &error) : NULL;
+    char *id = user_create(t->db, name, hash, site, &error);
     g_assert_no_error(error);
     return id;
 }
@@ -181,7 +183,7 @@ static void test_a_new_password_ends_other_sessions(struct store_test *t, const 
     g_autofree char *kept = NULL, *one = make_token(t, admin, true, 0, &kept);
     g_autofree char *two = make_token(t, admin, true, 0, NULL),
                     *api = make_token(t, admin, false, 0, NULL);
-    struct user_change change = { .password = "new", .disabled = -1, .keep = kept };
+    struct user_change change = { .hash = "new", .disabled = -1, .keep = kept };
     g_assert_true(user_change(t->db, admin, 0, &change, NULL));
     g_assert_true(token_authenticate(t->db, one, &c, NULL));
     caller_done(&c);
