@@ -55,6 +55,9 @@ static bool says_the_same(const struct openapi *api, const struct route *r, GErr
     if (g_strcmp0(scope, scopes) != 0)
         return fail(error, ASSAY_ERROR_INVALID, "%s: x-scope is not '%s'", where,
                     scopes != NULL ? scopes : "");
+    if (json_object_get(json_object_get(op, "responses"), "default") == NULL)
+        return fail(error, ASSAY_ERROR_INVALID, "%s: does not say what a failure looks like",
+                    where);
     return schema == NULL || schema_usable(api->document, schema, where, error);
 }
 
