@@ -192,8 +192,7 @@ static void tell_failure(const struct frame *f)
     }
 }
 
-static enum cli_status scan_target(struct scan *s, char **names, size_t count,
-                                   GPtrArray *reports)
+static enum cli_status scan_target(struct scan *s, char **names, size_t count, GPtrArray *reports)
 {
     GError *error = NULL;
     struct frame *f = frame_of(s, names, count, &error);

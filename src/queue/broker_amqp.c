@@ -92,7 +92,7 @@ static bool check(const char *url, GError **error)
 #define FRAME_MAX       131072
 #define HEARTBEAT       20 /* seconds */
 #define CONNECT_SECONDS 3
-#define ANSWER_SECONDS  4 /* a broker that hangs must not keep the process from ending in time */
+#define ANSWER_SECONDS  4   /* a broker that hangs must not keep the process from ending in time */
 #define CONFIRM_WINDOW  256 /* messages sent before their confirms are awaited */
 
 struct amqp {

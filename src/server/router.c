@@ -198,7 +198,8 @@ static char *digest_of_request(const struct call *c)
     GString *all = g_string_new(c->request->method);
     g_string_append_printf(all, " %s\n", c->request->path);
     g_string_append_len(all, body, (gssize)len);
-    char *digest = seal_digest(c->server->seal, all->str, all->len); /* a body may hold a password */
+    char *digest =
+        seal_digest(c->server->seal, all->str, all->len); /* a body may hold a password */
     g_string_free(all, TRUE);
     return digest;
 }
@@ -288,7 +289,8 @@ static bool run(struct call *c, GError **error)
     if (c->route->flags & ROUTE_STORELESS)
         return call_handler(c, error);
     c->db = server_borrow(c->server, error);
-    if (c->db == NULL || !call_authenticate(c, error) || !authorize(c, error) || !read_body(c, error))
+    if (c->db == NULL || !call_authenticate(c, error) || !authorize(c, error) ||
+        !read_body(c, error))
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);

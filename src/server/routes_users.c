@@ -44,8 +44,8 @@ static const char *site_role(const struct call *c)
 static bool create(struct call *c, GError **error)
 {
     const char *site = site_role(c);
-    g_autofree char *id = user_create(c->db, call_text(c, "name"), c->hash,
-                                      site != NULL ? site : "", error);
+    g_autofree char *id =
+        user_create(c->db, call_text(c, "name"), c->hash, site != NULL ? site : "", error);
     if (id == NULL)
         return false;
     call_created(c, "/v1/users/%s", id);

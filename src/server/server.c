@@ -152,7 +152,8 @@ void server_hash_end(struct server *s)
 bool server_tidy(struct server *s, GError **error)
 {
     struct sql *db = server_borrow(s, error);
-    bool ok = db != NULL && token_expire(db, error) && request_expire(db, error) && hook_call_expire(db, error);
+    bool ok = db != NULL && token_expire(db, error) && request_expire(db, error) &&
+              hook_call_expire(db, error);
     server_return(s, db, !ok);
     return ok;
 }

@@ -29,12 +29,11 @@ GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *p
 {
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)event_free);
     g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error,
-                  "SELECT id, project, kind, data, time FROM event WHERE " CALLER_SEES("project")
-                  " AND ($3 = '' OR project = $3) AND id > $4 ORDER BY id LIMIT $5",
-                  "sissi", CALLER_VALUES(caller), project != NULL ? project : "", page->after,
-                  page->limit);
+    g_autoptr(sql_rows) rows = sql_query(
+        db, error,
+        "SELECT id, project, kind, data, time FROM event WHERE " CALLER_SEES(
+            "project") " AND ($3 = '' OR project = $3) AND id > $4 ORDER BY id LIMIT $5",
+        "sissi", CALLER_VALUES(caller), project != NULL ? project : "", page->after, page->limit);
     if (rows == NULL)
         return NULL;
     while (sql_rows_next(rows, &failure)) {

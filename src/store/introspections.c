@@ -114,11 +114,11 @@ GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const
 static bool read_last(struct sql *db, const struct sql_value *keys, unsigned count,
                       GHashTable *found, GError **error)
 {
-    g_autoptr(sql_rows) rows =
-        sql_query_keys(db, error,
-                       "SELECT " COLUMNS " FROM introspection WHERE id IN"
-                       " (SELECT max(id) FROM introspection WHERE thing IN (@KEYS@) GROUP BY thing)",
-                       keys, 0, count);
+    g_autoptr(sql_rows) rows = sql_query_keys(
+        db, error,
+        "SELECT " COLUMNS " FROM introspection WHERE id IN"
+        " (SELECT max(id) FROM introspection WHERE thing IN (@KEYS@) GROUP BY thing)",
+        keys, 0, count);
     g_autoptr(GPtrArray) all = rows != NULL ? read_all(rows, error) : NULL;
     if (all == NULL)
         return false;
@@ -132,8 +132,8 @@ static bool read_last(struct sql *db, const struct sql_value *keys, unsigned cou
 GHashTable *introspection_last_of(struct sql *db, const char *const *things, size_t count,
                                   GError **error)
 {
-    g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                                        (GDestroyNotify)introspection_free);
+    g_autoptr(GHashTable) found =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)introspection_free);
     unsigned batch = sql_batch(db);
     g_autofree struct sql_value *keys = g_new0(struct sql_value, batch);
     for (size_t done = 0; done < count;) {
