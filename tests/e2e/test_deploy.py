@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 import yaml
@@ -98,19 +99,20 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_inspector_has_its_sandbox_under_the_unit(assay, name, tmp_path):
+def test_the_inspector_has_its_sandbox_under_the_unit(assay, name):
     """As the unit does it: another user without capabilities, no_new_privs, its system calls."""
     if os.geteuid() != 0:
         pytest.skip("only root becomes another user")
     calls = allowed_calls(service_section(name)["SystemCallFilter"])
     assert "seccomp" in calls and "mount" not in calls and "ptrace" not in calls
-    program = tmp_path / "assay"
-    program.write_bytes(pathlib.Path(REPOSITORY / "build" / "assay").read_bytes())
-    for folder in [tmp_path, *tmp_path.parents[:3]]:
-        folder.chmod(0o755)
-    program.chmod(0o755)
-    done = run("/usr/bin/python3", "-c", CONFINE, " ".join(sorted(calls)), program, "version",
-               "--sandbox", cwd="/")
+    # A folder of its own: pytest's are for root alone, and those above them are not the test's.
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        program = pathlib.Path(folder) / "assay"
+        program.write_bytes(pathlib.Path(REPOSITORY / "build" / "assay").read_bytes())
+        program.chmod(0o755)
+        done = run("/usr/bin/python3", "-c", CONFINE, " ".join(sorted(calls)), program, "version",
+                   "--sandbox", cwd="/")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "have root's rights: denied" in done.stdout
 
