@@ -6,19 +6,22 @@
  * A read may start when that moment is no more than a burst ahead (ITU-T I.371, annex A). */
 struct bucket {
     uint64_t rate;  /* units a second; 0: no limit */
+    uint64_t taken; /* units in all */
     double used_up; /* monotonic microseconds; a double, so that small costs add up */
 };
 
 struct throttle {
     gint refs;
-    GMutex lock; /* of the buckets */
+    double burst; /* microseconds */
+    GMutex lock;  /* of the buckets */
     struct bucket bytes, reads;
 };
 
-struct throttle *throttle_new(uint64_t bytes_per_second, uint32_t reads_per_second)
+struct throttle *throttle_new(uint64_t bytes_per_second, uint32_t reads_per_second, int64_t burst)
 {
     struct throttle *t = g_new0(struct throttle, 1);
     t->refs = 1;
+    t->burst = (double)burst;
     t->bytes.rate = bytes_per_second;
     t->reads.rate = reads_per_second;
     g_mutex_init(&t->lock);
@@ -53,21 +56,29 @@ static double cost(const struct bucket *b, uint64_t units)
 }
 
 /* When the bucket lets through who comes now. */
-static double start_of(const struct bucket *b, double now)
+static double start_of(const struct bucket *b, double burst, double now)
 {
-    return b->rate == 0 ? now : MAX(now, b->used_up - THROTTLE_BURST_USEC);
+    return b->rate == 0 ? now : MAX(now, b->used_up - burst);
 }
 
 static void charge(struct bucket *b, double now, uint64_t units)
 {
+    b->taken += units;
     if (b->rate > 0)
         b->used_up = MAX(now, b->used_up) + cost(b, units);
+}
+
+static void give_back(struct bucket *b, uint64_t units)
+{
+    b->taken -= units;
+    b->used_up -= cost(b, units);
 }
 
 gint64 throttle_take(struct throttle *t, gint64 now, uint64_t bytes)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&t->lock);
-    double start = MAX(start_of(&t->bytes, (double)now), start_of(&t->reads, (double)now));
+    double start =
+        MAX(start_of(&t->bytes, t->burst, (double)now), start_of(&t->reads, t->burst, (double)now));
     charge(&t->bytes, (double)now, bytes);
     charge(&t->reads, (double)now, 1);
     return (gint64)start;
@@ -76,8 +87,15 @@ gint64 throttle_take(struct throttle *t, gint64 now, uint64_t bytes)
 void throttle_return(struct throttle *t, uint64_t bytes)
 {
     g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&t->lock);
-    t->bytes.used_up -= cost(&t->bytes, bytes);
-    t->reads.used_up -= cost(&t->reads, 1);
+    give_back(&t->bytes, bytes);
+    give_back(&t->reads, 1);
+}
+
+void throttle_taken(struct throttle *t, uint64_t *bytes, uint64_t *reads)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&t->lock);
+    *bytes = t->bytes.taken;
+    *reads = t->reads.taken;
 }
 
 /* --- the block ------------------------------------------------------------------------------- */

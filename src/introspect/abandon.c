@@ -3,9 +3,11 @@
 #include "base/log.h"
 #include "introspect/course.h"
 #include "introspect/tell.h"
+#include "store/rate_accounts.h"
 
 #define SWEEP_SECONDS 60
 #define SWEEP_AT_ONCE 50
+#define ACCOUNTS_KEPT (3600 * (int64_t)G_USEC_PER_SEC) /* after they have been paid */
 
 static bool drop_left(const struct worker_settings *settings, struct sql *db,
                       struct introspection *i, GError **error)
@@ -72,7 +74,7 @@ static bool sweep(const struct worker_settings *settings, struct sql *db, GError
         if (!drop_left(settings, db, i, &failure))
             log_line("warning", "introspection %s: drop: %s", i->id, failure->message);
     }
-    return left != NULL;
+    return left != NULL && rate_accounts_trim(db, store_now() - ACCOUNTS_KEPT, error);
 }
 
 const struct worker_duty introspect_sweep = { .name = "introspect.sweep",

@@ -1,6 +1,7 @@
 #include "introspect/course.h"
 
 #include "base/error.h"
+#include "introspect/rates.h"
 #include "introspect/tell.h"
 #include "store/credentials.h"
 
@@ -104,7 +105,15 @@ static bool load(struct course *c, GError **error)
     c->reach.snapshot.deep = c->row->deep;
     c->reach.snapshot.wanted = wanted;
     c->reach.snapshot.user = c;
+    c->rate = rates_throttle(c->run->settings->rates,
+                             rates_one(c->run->settings->rates, c->reach.options));
     return true;
+}
+
+char *course_pool(const struct course *c, const char *place)
+{
+    const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
+    return d != NULL && d->pool != NULL ? d->pool(place, &c->reach.snapshot) : NULL;
 }
 
 struct course *course_new(struct job_run *run, GError **error)
@@ -127,6 +136,7 @@ void course_free(struct course *c)
     project_free(c->project);
     thing_free(c->thing);
     reach_done(&c->reach);
+    throttle_unref(c->rate);
     if (c->places != NULL)
         g_ptr_array_unref(c->places);
     g_free(c);

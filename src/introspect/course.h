@@ -24,8 +24,10 @@ struct course {
     struct project *project;
     struct thing *thing;
     struct reach reach;
-    GPtrArray *places;  /* char *: locations of its disks */
-    int64_t step_begun; /* monotonic microseconds; 0: none */
+    GPtrArray *places;     /* char *: locations of its disks */
+    int64_t step_begun;    /* monotonic microseconds; 0: none */
+    struct throttle *rate; /* its own, which also counts what is read */
+    int64_t reading_began; /* Unix microseconds */
 };
 typedef struct course course;
 
@@ -52,6 +54,9 @@ bool course_drop(struct introspection *row, const struct snapshot_options *optio
                  GError **error);
 /* The locations of a thing's disks, owned strings. */
 GPtrArray *course_places(const struct thing *t, GError **error);
+
+/* What reading a disk of it loads, by the driver's name for it; NULL: not known. g_free() */
+char *course_pool(const struct course *c, const char *place);
 
 /* The job's kind: one run, and giving it up. */
 enum job_outcome introspect_run(struct job_run *run, GError **error);

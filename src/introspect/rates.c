@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 
-struct rate {
-    uint64_t bytes, reads; /* a second; 0: no limit */
-};
+#define BURST_SECONDS_USUAL 10
+#define BURST_SECONDS_MAX   3600
 
 struct rates {
     struct rate one, pool;
+    int64_t burst; /* microseconds */
     GMutex lock;
     GHashTable *pools; /* name -> struct throttle, owned; under the lock */
 };
@@ -39,6 +39,16 @@ static bool read_rate(const json_t *limits, const char *section, struct rate *ou
            read_number(limits, section, "iops", INT32_MAX, &out->reads, error);
 }
 
+static bool read_burst(const json_t *limits, int64_t *out, GError **error)
+{
+    const json_t *value = json_object_get(limits, "burst_seconds");
+    json_int_t n = value != NULL ? json_integer_value(value) : BURST_SECONDS_USUAL;
+    *out = n * G_USEC_PER_SEC;
+    return value == NULL || (json_is_integer(value) && n >= 0 && n <= BURST_SECONDS_MAX) ||
+           fail(error, ASSAY_ERROR_INVALID, "limits.burst_seconds: not a number from 0 to %d",
+                BURST_SECONDS_MAX);
+}
+
 struct rates *rates_new(const json_t *limits, GError **error)
 {
     g_autoptr(rates) r = g_new0(struct rates, 1);
@@ -48,13 +58,15 @@ struct rates *rates_new(const json_t *limits, GError **error)
     r->pools =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)throttle_unref);
     json_object_foreach((json_t *)limits, name, value) {
-        if (!g_str_equal(name, "introspection") && !g_str_equal(name, "pool")) {
+        if (!g_str_equal(name, "introspection") && !g_str_equal(name, "pool") &&
+            !g_str_equal(name, "burst_seconds")) {
             (void)fail(error, ASSAY_ERROR_INVALID, "limits.%s: there is no such setting", name);
             return NULL;
         }
     }
     return read_rate(limits, "introspection", &r->one, error) &&
-                   read_rate(limits, "pool", &r->pool, error)
+                   read_rate(limits, "pool", &r->pool, error) &&
+                   read_burst(limits, &r->burst, error)
                ? g_steal_pointer(&r)
                : NULL;
 }
@@ -68,19 +80,20 @@ void rates_free(struct rates *r)
     g_free(r);
 }
 
-struct throttle *rates_pool(struct rates *r, const char *pool)
+bool rate_is_none(struct rate r)
 {
-    if (pool[0] == '\0' || (r->pool.bytes == 0 && r->pool.reads == 0))
-        return NULL;
-    g_mutex_lock(&r->lock);
-    struct throttle *t = g_hash_table_lookup(r->pools, pool);
-    if (t == NULL) {
-        t = throttle_new(r->pool.bytes, (uint32_t)r->pool.reads);
-        g_hash_table_insert(r->pools, g_strdup(pool), t);
-    }
-    t = throttle_ref(t);
-    g_mutex_unlock(&r->lock);
-    return t;
+    return r.bytes == 0 && r.reads == 0;
+}
+
+static int64_t lasts(uint64_t units, uint64_t rate)
+{
+    double microseconds = rate == 0 ? 0 : (double)units * G_USEC_PER_SEC / (double)rate;
+    return (int64_t)MIN(microseconds, (double)G_TIME_SPAN_DAY);
+}
+
+int64_t rate_cost(struct rate r, uint64_t bytes, uint64_t reads)
+{
+    return MAX(lasts(bytes, r.bytes), lasts(reads, r.reads));
 }
 
 /* The lower of two limits, of which 0 is none. */
@@ -90,9 +103,34 @@ static uint64_t lower(uint64_t limit, const json_t *wish)
     return n <= 0 ? limit : limit == 0 ? (uint64_t)n : MIN(limit, (uint64_t)n);
 }
 
-struct throttle *rates_one(const struct rates *r, const json_t *options)
+struct rate rates_one(const struct rates *r, const json_t *options)
 {
-    uint64_t bytes = lower(r->one.bytes, json_object_get(options, "bytes_per_second"));
-    uint64_t reads = lower(r->one.reads, json_object_get(options, "iops"));
-    return bytes > 0 || reads > 0 ? throttle_new(bytes, (uint32_t)MIN(reads, UINT32_MAX)) : NULL;
+    return (struct rate){ .bytes =
+                              lower(r->one.bytes, json_object_get(options, "bytes_per_second")),
+                          .reads = lower(r->one.reads, json_object_get(options, "iops")) };
+}
+
+struct rate rates_pool(const struct rates *r)
+{
+    return r->pool;
+}
+
+struct throttle *rates_throttle(const struct rates *r, struct rate rate)
+{
+    return throttle_new(rate.bytes, (uint32_t)MIN(rate.reads, UINT32_MAX), r->burst);
+}
+
+struct throttle *rates_pool_throttle(struct rates *r, const char *pool)
+{
+    if (pool[0] == '\0' || rate_is_none(r->pool))
+        return NULL;
+    g_mutex_lock(&r->lock);
+    struct throttle *t = g_hash_table_lookup(r->pools, pool);
+    if (t == NULL) {
+        t = rates_throttle(r, r->pool);
+        g_hash_table_insert(r->pools, g_strdup(pool), t);
+    }
+    t = throttle_ref(t);
+    g_mutex_unlock(&r->lock);
+    return t;
 }

@@ -8,7 +8,7 @@
 #include "frame/formats.h"
 #include "inspect/inspect.h"
 #include "introspect/judge.h"
-#include "introspect/rates.h"
+#include "introspect/pace.h"
 #include "introspect/tell.h"
 #include "introspect/unchanged.h"
 
@@ -66,12 +66,11 @@ static void on_progress(const struct inspect_progress *p, void *user)
 static struct inspect_target *open_target(const struct course *c, struct views *v,
                                           const struct inspect_options *options, GError **error)
 {
-    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->reach.options);
     g_autofree struct inspect_source *sources = g_new0(struct inspect_source, v->disks->len);
     for (guint i = 0; i < v->disks->len; i++) {
         const struct snapshot_disk *d = g_ptr_array_index(v->disks, i);
         g_autoptr(throttle) pool = views_pool_rate(c, d->name);
-        struct throttle *const both[] = { own, pool };
+        struct throttle *const both[] = { c->rate, pool };
         g_autoptr(block) slow = block_throttle_new(d->bytes, both, G_N_ELEMENTS(both));
         struct block *recorder = block_recorder_new(slow);
         g_ptr_array_add(v->recorders, recorder);
@@ -301,6 +300,14 @@ static bool begin(struct course *c, GError **error)
     return course_save(c, "started", error);
 }
 
+/* What was read is paid for by those who come next, however this ended. */
+static void charge(struct course *c)
+{
+    g_autoptr(GError) failure = NULL;
+    if (!pace_charge(c, &failure))
+        log_line("warning", "introspection %s: %s", c->row->id, failure->message);
+}
+
 static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine, GError **error)
 {
     if (!begin(c, error) || !look(c, v, o, error))
@@ -348,8 +355,14 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     g_autoptr(course) c = course_new(run, error);
     if (c == NULL)
         return JOB_FAILED;
-    bool ok = go(c, &v, &o, &mine, &failure);
+    bool later = false;
+    bool ok = pace_wait(c, &later, &failure);
+    if (later && ok)
+        return JOB_LATER;
+    pace_begin(c);
+    ok = ok && go(c, &v, &o, &mine, &failure);
     g_clear_pointer(&v, views_free);
+    charge(c);
     if (!ok || !mine) {
         /* Whatever was interrupted says so in its own words. */
         if (!mine || !run->wanted(run)) {

@@ -19,10 +19,8 @@ static GPtrArray *plan(struct course *c, GError **error)
 
 struct throttle *views_pool_rate(const struct course *c, const char *place)
 {
-    const struct snapshot_driver *d = snapshot_driver_of(place, NULL);
-    g_autofree char *pool =
-        d != NULL && d->pool != NULL ? d->pool(place, &c->reach.snapshot) : NULL;
-    return pool != NULL ? rates_pool(c->run->settings->rates, pool) : NULL;
+    g_autofree char *pool = course_pool(c, place);
+    return pool != NULL ? rates_pool_throttle(c->run->settings->rates, pool) : NULL;
 }
 
 static bool make(struct views *v, struct course *c, const char *place, const char *handle,
@@ -30,9 +28,8 @@ static bool make(struct views *v, struct course *c, const char *place, const cha
 {
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
-    g_autoptr(throttle) own = rates_one(c->run->settings->rates, c->reach.options);
     g_autoptr(throttle) pool = views_pool_rate(c, place);
-    struct throttle *const both[] = { own, pool };
+    struct throttle *const both[] = { c->rate, pool };
     struct snapshot_options options = c->reach.snapshot;
     options.rates = both;
     options.rate_count = G_N_ELEMENTS(both);

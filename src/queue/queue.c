@@ -178,13 +178,30 @@ bool queue_holds(struct sql *db, const struct job *j, bool *holds, GError **erro
     return failure == NULL;
 }
 
+/* due 0: as it is. */
+static bool give_back(struct sql *db, const struct job *j, int64_t due, bool *mine, GError **error)
+{
+    uint64_t changed;
+    if (!sql_run(db, &changed, error,
+                 "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
+                 " ELSE 'queued' END, attempt = attempt - 1, lease = NULL,"
+                 " due = CASE WHEN $4 > 0 THEN $4 ELSE due END"
+                 " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
+                 "ssii", j->id, j->worker, (int64_t)j->attempt, due))
+        return false;
+    *mine = changed == 1;
+    return true;
+}
+
 bool queue_return(struct sql *db, const struct job *j, GError **error)
 {
-    return sql_run(db, NULL, error,
-                   "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
-                   " ELSE 'queued' END, attempt = attempt - 1, lease = NULL"
-                   " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
-                   "ssi", j->id, j->worker, (int64_t)j->attempt);
+    bool mine;
+    return give_back(db, j, 0, &mine, error);
+}
+
+bool queue_postpone(struct sql *db, const struct job *j, int64_t due, bool *mine, GError **error)
+{
+    return give_back(db, j, due, mine, error);
 }
 
 bool queue_cancel(struct sql *db, const char *id, GError **error)
@@ -226,8 +243,8 @@ bool queue_pending(struct sql *db, const char *kind, bool *pending, GError **err
     GError *failure = NULL;
     g_autoptr(sql_rows) rows = sql_query(
         db, error,
-        "SELECT 1 FROM job WHERE kind = $1 AND (state = 'queued' OR state = 'running') LIMIT 1", "s",
-        kind);
+        "SELECT 1 FROM job WHERE kind = $1 AND (state = 'queued' OR state = 'running') LIMIT 1",
+        "s", kind);
     if (rows == NULL)
         return false;
     *pending = sql_rows_next(rows, &failure);

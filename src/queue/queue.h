@@ -57,6 +57,9 @@ bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits
 bool queue_holds(struct sql *db, const struct job *j, bool *holds, GError **error);
 /* Gives a job back unharmed: the worker is stopping. Does not count as a run. */
 bool queue_return(struct sql *db, const struct job *j, GError **error);
+/* Gives a job back, to be run not before that moment (Unix microseconds). Does not count as a run.
+ * *mine false: it was no longer this worker's. */
+bool queue_postpone(struct sql *db, const struct job *j, int64_t due, bool *mine, GError **error);
 /* A waiting job ends at once; a running one when its worker hears of it. False with
  * ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
 bool queue_cancel(struct sql *db, const char *id, GError **error);

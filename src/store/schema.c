@@ -371,5 +371,9 @@ const struct store_step store_steps[] = {
                " PRIMARY KEY (hook, signature)"
                ");"
                "CREATE INDEX hook_call_time ON hook_call (time);" },
+    { "rate accounts", "CREATE TABLE rate_account ("
+                       " name TEXT PRIMARY KEY," /* "node:ID", "image:ID", "pool:NAME" */
+                       " paid BIGINT NOT NULL" /* when all that was read is paid for */
+                       ");" },
     { NULL, NULL },
 };

@@ -168,11 +168,14 @@ void worker_run(struct worker *w, struct connection *c, struct job *j)
         tell(w, c, j, failure);
     }
     let_go(w, r);
-    if (outcome == JOB_FAILED)
+    /* One that was given back may have been cancelled meanwhile. */
+    if (outcome == JOB_FAILED || outcome == JOB_LATER)
         clear_away(w, c, j);
-    else
+    if (outcome != JOB_FAILED)
         log_line("info", "%s job %s, run %u: %s after %.1f s", j->kind, j->id, j->attempt,
-                 outcome == JOB_DONE ? "done" : "dropped",
+                 outcome == JOB_DONE    ? "done"
+                 : outcome == JOB_LATER ? "later"
+                                        : "dropped",
                  (double)(g_get_monotonic_time() - begun) / (double)G_USEC_PER_SEC);
     running_unref(r);
 }

@@ -1,11 +1,14 @@
 #include "worker/worker.h"
 
+#include <sys/resource.h>
+
 #include "base/log.h"
 #include "worker/process.h"
 #include "worker/threads.h"
 
 #define AGAIN_MICROSECONDS G_USEC_PER_SEC /* after the store has failed */
-#define DUTY_THREADS       2              /* so that one that takes long keeps none from its time */
+#define JOB_NICE           5
+#define DUTY_THREADS       2 /* so that one that takes long keeps none from its time */
 
 bool worker_pause(struct worker *w, int64_t microseconds)
 {
@@ -27,7 +30,8 @@ void worker_wake(struct worker *w)
 /* --- taking jobs -------------------------------------------------------------------------------
  */
 
-/* *j NULL without an error: none is to be had. Taking one locks others out, so it is looked first. */
+/* *j NULL without an error: none is to be had. Taking one locks others out, so it is looked first.
+ */
 static bool take(struct worker *w, struct sql *db, struct job **j, GError **error)
 {
     GError *failure = NULL;
@@ -61,6 +65,8 @@ static gpointer take_jobs(gpointer user)
     struct worker *w = user;
     struct connection c = { .url = w->settings->store };
     struct feed_ticket ticket = { 0 };
+    /* Requests are answered first. A thread's own, and its children's: setpriority(2), notes. */
+    (void)setpriority(PRIO_PROCESS, 0, JOB_NICE);
     while (feed_wait(w->feed, &ticket)) {
         GError *failure = NULL;
         if (run_some(w, &c, &failure))

@@ -48,6 +48,7 @@ enum job_outcome {
     JOB_FAILED,  /* with *error */
     JOB_DONE,    /* done in the store too: run() called queue_done() with its effects itself */
     JOB_DROPPED, /* no longer this worker's; nothing more to be done */
+    JOB_LATER,   /* given back with queue_postpone() */
 };
 
 struct job_kind {

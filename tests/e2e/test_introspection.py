@@ -230,7 +230,8 @@ def test_rates_of_settings_hold(assay, tmp_path):
     """So many bytes in a second: it takes as long as that makes it."""
     config = tmp_path / "assay.yaml"
     config.write_text("limits:\n  introspection: {bytes_per_second: 200000}\n"
-                      "  pool: {bytes_per_second: 100000000, iops: 100000}\n")
+                      "  pool: {bytes_per_second: 100000000, iops: 100000}\n"
+                      "  burst_seconds: 0\n")
     site = Site(assay, tmp_path, options=["--config", config])
     site.node("db", small_image(site.images))
     row = site.examined("db")
@@ -242,6 +243,44 @@ def test_rates_of_settings_hold(assay, tmp_path):
                            f"sqlite:{tmp_path}/store.db", "--listen", "127.0.0.1:0"],
                           stderr=subprocess.PIPE, timeout=TIMEOUT, text=True)
     assert done.returncode == 2 and "limits.introspection.bytes" in done.stderr
+
+
+def seconds_of(row, step):
+    return {s["step"]: s["microseconds"] / 1e6 for s in json.loads(row["steps"])}[step]
+
+
+@pytest.mark.parametrize("limited", ["introspection", "pool"])
+def test_what_was_read_is_paid_for_before_the_next_snapshot(assay, tmp_path, limited):
+    """The first passes at once; the next waits, without a snapshot, until its rate allows it."""
+    config = tmp_path / "assay.yaml"
+    config.write_text(f"limits: {{{limited}: {{bytes_per_second: 100000}}}}\n")
+    site = Site(assay, tmp_path, options=["--config", config])
+    site.node("db", small_image(site.images))
+    first = site.examined("db", "fresh")
+    owed = first["bytes_read"] / 100000
+    assert owed > 1
+    second = site.ask("db", "fresh")
+    waiting = site.store.wait(second, lambda row: row["step"] == "wait")
+    assert waiting["state"] == "queued" and waiting["handles"] == "[]"
+    row = site.store.ended(second)
+    assert row["state"] == "done" and row["bytes_read"] == first["bytes_read"]
+    # The clocks of both ends are read a little apart.
+    assert (row["started"] - first["started"]) / 1e6 > 0.9 * owed
+    for one in (first, row):
+        assert seconds_of(one, "inspect") < owed
+    site.service.stop()
+
+
+def test_one_that_waits_for_its_rate_is_cancelled(site):
+    site.node("db", small_image(site.images), bytes_per_second=1)
+    identifier = site.ask("db")
+    site.store.wait(identifier, lambda row: row["step"] == "inspect")
+    site.cancel(identifier)
+    site.store.ended(identifier)
+    again = site.ask("db")
+    site.store.wait(again, lambda row: row["step"] == "wait")
+    site.cancel(again)
+    assert site.store.ended(again)["state"] == "cancelled"
 
 
 def test_a_credential_that_is_gone_is_named(site):

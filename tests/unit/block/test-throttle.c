@@ -6,18 +6,18 @@
 #include "base/error.h"
 
 #define SECOND G_USEC_PER_SEC
-#define BURST  THROTTLE_BURST_USEC
+#define BURST  100000
 
 static void test_no_limit_is_no_delay(void)
 {
-    g_autoptr(throttle) t = throttle_new(0, 0);
+    g_autoptr(throttle) t = throttle_new(0, 0, BURST);
     for (unsigned i = 0; i < 1000; i++)
         g_assert_cmpint(throttle_take(t, 5, UINT64_C(1) << 40), ==, 5);
 }
 
 static void test_bytes_are_let_through_at_their_rate(void)
 {
-    g_autoptr(throttle) t = throttle_new(1000, 0);
+    g_autoptr(throttle) t = throttle_new(1000, 0, BURST);
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, SECOND - BURST);
     g_assert_cmpint(throttle_take(t, 0, 500), ==, 2 * SECOND - BURST);
@@ -26,7 +26,7 @@ static void test_bytes_are_let_through_at_their_rate(void)
 
 static void test_reads_are_let_through_at_their_rate(void)
 {
-    g_autoptr(throttle) t = throttle_new(0, 10);
+    g_autoptr(throttle) t = throttle_new(0, 10, BURST);
     unsigned at_once = 0;
     while (throttle_take(t, 0, 1) == 0)
         at_once++;
@@ -37,7 +37,7 @@ static void test_reads_are_let_through_at_their_rate(void)
 
 static void test_over_a_long_time_the_rate_holds(void)
 {
-    g_autoptr(throttle) t = throttle_new(300, 0);
+    g_autoptr(throttle) t = throttle_new(300, 0, BURST);
     gint64 now = 0;
     for (unsigned i = 0; i < 1000; i++)
         now = throttle_take(t, now, 7);
@@ -48,7 +48,7 @@ static void test_over_a_long_time_the_rate_holds(void)
 
 static void test_a_pause_saves_no_more_than_the_burst(void)
 {
-    g_autoptr(throttle) t = throttle_new(1000, 0);
+    g_autoptr(throttle) t = throttle_new(1000, 0, BURST);
     const gint64 later = INT64_C(1000) * SECOND;
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
     g_assert_cmpint(throttle_take(t, later, 1000), ==, later);
@@ -57,16 +57,20 @@ static void test_a_pause_saves_no_more_than_the_burst(void)
 
 static void test_what_is_given_back_can_be_taken_again(void)
 {
-    g_autoptr(throttle) t = throttle_new(1000, 1);
+    g_autoptr(throttle) t = throttle_new(1000, 1, BURST);
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
     gint64 start = throttle_take(t, 0, 100000);
     throttle_return(t, 100000);
+    uint64_t bytes, reads;
+    throttle_taken(t, &bytes, &reads);
+    g_assert_cmpuint(bytes, ==, 1000);
+    g_assert_cmpuint(reads, ==, 1);
     g_assert_cmpint(throttle_take(t, 0, 1), ==, start);
 }
 
 static void test_other_rates_hold_from_now_on(void)
 {
-    g_autoptr(throttle) t = throttle_new(1, 0);
+    g_autoptr(throttle) t = throttle_new(1, 0, BURST);
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
     throttle_set(t, 0, 0);
     g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
@@ -85,7 +89,7 @@ static const struct block_driver sevens = { .name = "sevens",
 static void test_a_block_reads_through(void)
 {
     g_autoptr(block) under = block_alloc(sizeof *under, &sevens, "disk", 4096);
-    g_autoptr(throttle) t = throttle_new(0, 0);
+    g_autoptr(throttle) t = throttle_new(0, 0, BURST);
     struct throttle *const all[] = { NULL, t };
     g_autoptr(block) b = block_throttle_new(under, all, 2);
     uint8_t byte = 0;
@@ -105,7 +109,7 @@ static void *read_one(void *data)
 static void test_an_interrupt_ends_the_waiting(void)
 {
     g_autoptr(block) under = block_alloc(sizeof *under, &sevens, "disk", 4096);
-    g_autoptr(throttle) t = throttle_new(1, 0);
+    g_autoptr(throttle) t = throttle_new(1, 0, BURST);
     struct throttle *const all[] = { t };
     g_autoptr(block) b = block_throttle_new(under, all, 1);
     (void)throttle_take(t, g_get_monotonic_time(), UINT64_C(1) << 30); /* decades */

@@ -1,0 +1,78 @@
+#include "introspect/pace.h"
+
+#include "introspect/rates.h"
+#include "store/rate_accounts.h"
+
+#define WAIT_HERE (2 * (int64_t)G_USEC_PER_SEC) /* a thread is not held for longer */
+#define WAIT_STEP (50 * (int64_t)1000)          /* microseconds between two looks at the job */
+
+static char *own_account(const struct course *c)
+{
+    return g_strdup_printf("%s:%s", thing_kind_name(c->row->kind), c->thing->id);
+}
+
+/* NULL: it has none. */
+static char *pool_account(const struct course *c)
+{
+    g_autofree char *pool = course_pool(c, g_ptr_array_index(c->places, 0));
+    return pool != NULL && pool[0] != '\0' ? g_strdup_printf("pool:%s", pool) : NULL;
+}
+
+/* The later of *moment and when the account is paid. Without a limit there is nothing to pay. */
+static bool look(struct course *c, const char *account, struct rate rate, int64_t *moment,
+                 GError **error)
+{
+    int64_t paid = 0;
+    if (account == NULL || rate_is_none(rate))
+        return true;
+    if (!rate_account_paid(c->run->db, account, &paid, error))
+        return false;
+    *moment = MAX(*moment, paid);
+    return true;
+}
+
+bool pace_wait(struct course *c, bool *later, GError **error)
+{
+    const struct rates *rates = c->run->settings->rates;
+    g_autofree char *own = own_account(c), *pool = pool_account(c);
+    int64_t moment = 0;
+    bool mine;
+    *later = false;
+    if (!look(c, own, rates_one(rates, c->reach.options), &moment, error) ||
+        !look(c, pool, rates_pool(rates), &moment, error))
+        return false;
+    if (moment <= store_now())
+        return true;
+    if (!course_step(c, "wait", error))
+        return false;
+    c->step_begun = 0; /* not one of those that are timed */
+    if (moment > store_now() + WAIT_HERE) {
+        *later = true;
+        return queue_postpone(c->run->db, c->run->job, moment, &mine, error);
+    }
+    while (c->run->wanted(c->run) && store_now() < moment)
+        g_usleep((gulong)CLAMP(moment - store_now(), 0, WAIT_STEP));
+    return c->run->wanted(c->run) || worker_stopped(error);
+}
+
+void pace_begin(struct course *c)
+{
+    c->reading_began = store_now();
+}
+
+static bool charge(struct course *c, const char *account, struct rate rate, GError **error)
+{
+    uint64_t bytes, reads;
+    throttle_taken(c->rate, &bytes, &reads);
+    int64_t cost = rate_cost(rate, bytes, reads);
+    return account == NULL || cost == 0 ||
+           rate_account_charge(c->run->db, account, c->reading_began, cost, error);
+}
+
+bool pace_charge(struct course *c, GError **error)
+{
+    const struct rates *rates = c->run->settings->rates;
+    g_autofree char *own = own_account(c), *pool = pool_account(c);
+    return charge(c, own, rates_one(rates, c->reach.options), error) &&
+           charge(c, pool, rates_pool(rates), error);
+}
