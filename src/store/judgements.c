@@ -304,8 +304,17 @@ static void compare_finding(struct writing *g, const struct judgement_row *f, GH
     g_ptr_array_add(texts, once);
 }
 
+static void add_key(GArray *keys, const struct finding_key *key)
+{
+    const struct sql_value v[] = { number_value(key->installed), number_value(key->vulnerability) };
+    g_array_append_vals(keys, v, G_N_ELEMENTS(v));
+}
+
 static bool remove_gone(struct sql *db, GHashTable *old, GPtrArray *renamed, GError **error)
 {
+    enum { COLUMNS = 2 };
+    g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    g_autoptr(GArray) unnoticed = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
     GHashTableIter iter;
     gpointer value;
     g_hash_table_iter_init(&iter, old);
@@ -314,20 +323,19 @@ static bool remove_gone(struct sql *db, GHashTable *old, GPtrArray *renamed, GEr
         if (s->still)
             continue;
         g_ptr_array_add(renamed, value);
-        if (!sql_run(db, NULL, error,
-                     "DELETE FROM finding WHERE installed = $1 AND vulnerability = $2", "ii",
-                     s->key.installed, s->key.vulnerability))
-            return false;
+        add_key(gone, &s->key);
     }
     for (guint i = 0; i < renamed->len; i++) {
         const struct stored *s = renamed->pdata[i];
-        if ((s->advisories != NULL || s->aliases != NULL) &&
-            !sql_run(db, NULL, error,
-                     "DELETE FROM notice WHERE installed = $1 AND vulnerability = $2", "ii",
-                     s->key.installed, s->key.vulnerability))
-            return false;
+        if (s->advisories != NULL || s->aliases != NULL)
+            add_key(unnoticed, &s->key);
     }
-    return true;
+    return sql_run_rows(db, error,
+                        "DELETE FROM finding WHERE (installed, vulnerability) IN (@ROWS@)", COLUMNS,
+                        values_of(gone), gone->len / COLUMNS) &&
+           sql_run_rows(db, error,
+                        "DELETE FROM notice WHERE (installed, vulnerability) IN (@ROWS@)", COLUMNS,
+                        values_of(unnoticed), unnoticed->len / COLUMNS);
 }
 
 static bool note_judged(struct sql *db, const struct writing *g, GError **error)

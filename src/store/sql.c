@@ -165,6 +165,47 @@ bool sql_run_keys(struct sql *db, GError **error, const char *statement,
     return rows != NULL;
 }
 
+static const char *type_name(const struct sql *db, char type)
+{
+    return type == 'i'   ? "BIGINT"
+           : type == 'd' ? "DOUBLE PRECISION"
+           : type == 'b' ? db->drv->blob_type
+                         : "TEXT";
+}
+
+/* The first row says of which types the columns are: PostgreSQL would take all for texts. */
+static void add_first_row(GString *text, const struct sql *db, const struct sql_value *values,
+                          unsigned columns)
+{
+    g_string_append(text, "VALUES (");
+    for (unsigned i = 0; i < columns; i++)
+        g_string_append_printf(text, "%sCAST($%u AS %s)", i > 0 ? ", " : "", i + 1,
+                               type_name(db, values[i].type));
+    g_string_append_c(text, ')');
+}
+
+bool sql_run_rows(struct sql *db, GError **error, const char *statement, unsigned columns,
+                  const struct sql_value *values, size_t rows)
+{
+    g_auto(GStrv) parts = g_strsplit(statement, "@ROWS@", -1);
+    for (size_t done = 0, some; done < rows; done += some) {
+        some = MIN(rows - done, (size_t)db->drv->batch);
+        g_autoptr(GString) list = g_string_new(NULL);
+        add_first_row(list, db, values, columns);
+        for (unsigned i = 1; i < some; i++) {
+            g_string_append(list, ", (");
+            add_parameters(list, i * columns + 1, columns);
+            g_string_append_c(list, ')');
+        }
+        g_autofree char *text = g_strjoinv(list->str, parts);
+        g_autoptr(sql_rows) done_rows = db->drv->query(db, text, values + done * columns,
+                                                       (unsigned)some * columns, NULL, error);
+        if (done_rows == NULL)
+            return false;
+    }
+    return true;
+}
+
 bool sql_insert(struct sql *db, GError **error, const char *head, const char *tail,
                 unsigned columns, const struct sql_value *values, size_t rows)
 {

@@ -71,6 +71,12 @@ struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *stat
 bool sql_run_keys(struct sql *db, GError **error, const char *statement,
                   const struct sql_value *values, unsigned fixed, unsigned count);
 
+/* The same for rows of values: "@ROWS@" stands for VALUES with `columns` columns, column1, column2...,
+ * as in "(a, b) IN (@ROWS@)" or "FROM (@ROWS@) AS v". As few statements as suit the database, one
+ * after the other. */
+bool sql_run_rows(struct sql *db, GError **error, const char *statement, unsigned columns,
+                  const struct sql_value *values, size_t rows);
+
 /* Runs body in a transaction that sees no other's half-done work, and again from the start when the
  * database asks for that (SQLite: busy; PostgreSQL: serialization failure, deadlock), so body must
  * have no effects elsewhere. body's failure rolls back. Not to be nested. */

@@ -159,12 +159,51 @@ static void test_many_rows_go_and_come_in_few_statements(struct store_test *t, c
     }
     struct sql_value keys[] = { { .type = 's', .text = "name449" }, { .type = 's', .text = "x" } };
     g_autoptr(sql_rows) rows =
-        sql_query_keys(t->db, &error, "SELECT n FROM numbered WHERE name IN (@KEYS@)", keys,
-                       0, MIN(sql_batch(t->db), G_N_ELEMENTS(keys)));
+        sql_query_keys(t->db, &error, "SELECT n FROM numbered WHERE name IN (@KEYS@)", keys, 0,
+                       MIN(sql_batch(t->db), G_N_ELEMENTS(keys)));
     g_assert_true(sql_rows_next(rows, &error));
     g_assert_cmpint(sql_int(rows, 0), ==, 449);
     g_assert_false(sql_rows_next(rows, &error));
     g_assert_no_error(error);
+}
+
+static struct sql_value number_value(int64_t number)
+{
+    return (struct sql_value){ .type = 'i', .number = number };
+}
+
+/* More rows than fit in one statement, with a value of every type, and NULL. */
+static void test_many_rows_are_changed_and_removed_at_once(struct store_test *t, const void *unused)
+{
+    enum { ROWS = 450, COLUMNS = 4 };
+    GError *error = NULL;
+    g_autoptr(GBytes) bytes = g_bytes_new("\0\xff", 2);
+    g_autofree struct sql_value *values = g_new0(struct sql_value, COLUMNS * ROWS);
+    g_autofree struct sql_value *pairs = g_new0(struct sql_value, 2 * ROWS);
+    g_assert_true(sql_script(t->db,
+                             "CREATE TABLE pair (a BIGINT, b BIGINT, name TEXT, x @BLOB@,"
+                             " PRIMARY KEY (a, b)) @CLUSTERED@",
+                             &error));
+    for (unsigned i = 0; i < ROWS; i++) {
+        pairs[2 * i] = values[COLUMNS * i] = number_value(i / 2);
+        pairs[2 * i + 1] = values[COLUMNS * i + 1] = number_value(i % 2);
+        values[COLUMNS * i + 2] = (struct sql_value){ .type = 's', .text = i % 3 ? "y" : NULL };
+        values[COLUMNS * i + 3] = (struct sql_value){ .type = 'b', .blob = i > 0 ? bytes : NULL };
+    }
+    g_assert_true(sql_insert(t->db, &error, "INSERT INTO pair (a, b)", "", 2, pairs, ROWS) &&
+                  sql_run_rows(t->db, &error,
+                               "UPDATE pair SET name = v.column3, x = v.column4 FROM (@ROWS@) AS v"
+                               " WHERE pair.a = v.column1 AND pair.b = v.column2",
+                               COLUMNS, values, ROWS));
+    g_assert_no_error(error);
+    g_assert_cmpint(count(t->db, "SELECT count(*) FROM pair WHERE name = 'y'"), ==, 300);
+    g_assert_cmpint(count(t->db, "SELECT count(*) FROM pair WHERE x IS NOT NULL"), ==, ROWS - 1);
+    pairs[0] = number_value(-1); /* is not there, which is no failure */
+    g_assert_true(sql_run_rows(t->db, &error, "DELETE FROM pair WHERE (a, b) IN (@ROWS@)", 2, pairs,
+                               ROWS - 1));
+    g_assert_true(sql_run_rows(t->db, &error, "DELETE FROM pair WHERE a IN (@ROWS@)", 1, pairs, 0));
+    g_assert_no_error(error);
+    g_assert_cmpint(count(t->db, "SELECT count(*) FROM pair"), ==, 2);
 }
 
 #define PEER "/store/sql/subprocess/peer"
@@ -216,6 +255,8 @@ int main(int argc, char **argv)
     ADD("errors tell conflict from failure", test_errors_tell_conflict_from_failure);
     ADD("a failed transaction leaves nothing", test_a_failed_transaction_leaves_nothing);
     ADD("many rows go and come in few statements", test_many_rows_go_and_come_in_few_statements);
+    ADD("many rows are changed and removed at once",
+        test_many_rows_are_changed_and_removed_at_once);
     ADD("transactions do not see each other", test_transactions_do_not_see_each_other);
     return g_test_run();
 }
