@@ -145,6 +145,7 @@ static bool by_identity(struct call *c, const struct keystone_identity *i, GErro
     if (c->caller.granted == NULL)
         return false;
     c->caller.role = i->role;
+    c->caller.vouched = i->believed;
     if (i->role == ROLE_NONE) {
         g_free(c->caller.granted);
         c->caller.granted = g_strdup("");
@@ -194,7 +195,7 @@ static bool ask_hil(struct call *c, const struct hil_question *q, GError **error
 {
     GError *why = NULL;
     g_autofree char *subject = g_strdup_printf("hil:%s", q->user);
-    if (hil_remembers(c->server->hil, c->server->seal, q))
+    if (hil_remembers(c->server->hil, c->server->seal, q) != 0)
         return true;
     if (!may_try(c, subject, error))
         return false;
@@ -230,6 +231,7 @@ static bool by_hil(struct call *c, const char *user, const char *password, const
     }
     c->caller.granted = g_strdup(p != NULL ? p->id : "");
     c->caller.role = ROLE_OPERATOR;
+    c->caller.vouched = hil_remembers(c->server->hil, c->server->seal, &q);
     c->caller.token = g_strdup("");
     c->caller.scopes = SCOPE_READ | SCOPE_WRITE;
     return true;

@@ -8,10 +8,11 @@
 #include "server/listeners.h"
 #include "server/server.h"
 
-#define SECOND     ((int64_t)G_USEC_PER_SEC)
-#define KEEP_ALIVE (15 * SECOND)
-#define OVERLAP    (10 * SECOND) /* before the event that the client knows */
-#define PAGE       500
+#define SECOND      ((int64_t)G_USEC_PER_SEC)
+#define KEEP_ALIVE  (15 * SECOND)
+#define OVERLAP     (10 * SECOND) /* before the event that the client knows */
+#define PAGE        500
+#define HEARD_LEAST (5 * SECOND) /* by one for whom another service vouches */
 
 struct event_stream {
     struct listener listener; /* first */
@@ -23,6 +24,7 @@ struct event_stream {
     GQueue queue;     /* GBytes, not read yet */
     gsize offset;     /* read of the first */
     int64_t last;     /* when something was queued; monotonic */
+    int64_t until;    /* then another service has to vouch again; Unix microseconds; 0: never */
     bool in_past;     /* the past is being told */
     bool ended;
 };
@@ -113,12 +115,28 @@ static bool heard(struct listener *self, const struct event *e)
     return true;
 }
 
+/* The client comes back at once, and the service that vouches for it is asked then. What it has not
+ * been told by now it is told after this identifier, which is no event's; after the last that it
+ * was told while the past is being told. */
+static void end_in_time(struct event_stream *s)
+{
+    g_autofree char *id = store_id_at(store_now());
+    char *text = s->in_past ? NULL : g_strdup_printf("id: %s\n\n", id);
+    if (text != NULL)
+        push(s, g_bytes_new_take(text, strlen(text)));
+    s->ended = true;
+}
+
 static bool tick(struct listener *self, int64_t now)
 {
     struct event_stream *s = (struct event_stream *)self;
     if (!self->sight->valid || (s->project != NULL && !sees(s, s->project))) {
         forget_queue(s);
         s->ended = true;
+        return true;
+    }
+    if (s->until != 0 && !s->ended && store_now() >= s->until) {
+        end_in_time(s);
         return true;
     }
     if (now - s->last < KEEP_ALIVE)
@@ -232,15 +250,25 @@ static bool tell_after(struct event_stream *s, struct call *c, const char *known
     return tell_past(s, c, from, known, error);
 }
 
+/* By a token of this service, which is looked up again and again, or for as long as another service
+ * is believed. */
+static void identify(struct event_stream *s, const struct caller *who)
+{
+    s->listener = (struct listener){ .heard = heard, .tick = tick };
+    if (who->granted == NULL) {
+        s->token = g_strdup(who->token);
+        s->listener.token = s->token;
+        return;
+    }
+    s->until = MAX(who->vouched, store_now() + HEARD_LEAST);
+    s->listener.sight = token_sight_granted(who->auditor || who->admin, who->granted);
+}
+
 bool event_stream_answer(struct call *c, const struct event_wish *wish, GError **error)
 {
     g_autoptr(GError) failure = NULL;
-    /* Whether others may listen still could be told by those alone who vouched for them. */
-    if (c->caller.token == NULL || c->caller.token[0] == '\0')
-        return problem(error, 403, "only a token or session of this service can listen");
     struct event_stream *s = g_new0(struct event_stream, 1);
-    s->token = g_strdup(c->caller.token);
-    s->listener = (struct listener){ .heard = heard, .tick = tick, .token = s->token };
+    identify(s, &c->caller);
     s->all = c->server->listeners;
     s->stream = (struct http_stream){ begun, read_some, done, s };
     s->project = g_strdup(wish->project);

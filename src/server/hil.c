@@ -104,12 +104,12 @@ static char *key_of(struct seal *seal, const struct hil_question *q)
     return key;
 }
 
-bool hil_remembers(struct hil *h, struct seal *seal, const struct hil_question *q)
+int64_t hil_remembers(struct hil *h, struct seal *seal, const struct hil_question *q)
 {
     g_autofree char *key = key_of(seal, q);
     g_mutex_lock(&h->lock);
     const int64_t *until = g_hash_table_lookup(h->known, key);
-    bool found = until != NULL && *until > store_now();
+    int64_t found = until != NULL && *until > store_now() ? *until : 0;
     g_mutex_unlock(&h->lock);
     return found;
 }

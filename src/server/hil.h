@@ -22,8 +22,9 @@ enum hil_answer {
 struct hil_question {
     const char *user, *password, *project; /* names in HIL */
 };
-/* Whether a yes is remembered of the last minute; seal makes the hash under which it is. */
-bool hil_remembers(struct hil *h, struct seal *seal, const struct hil_question *q);
+/* Until when a yes is remembered (Unix microseconds), 0: none is; seal makes the hash under which
+ * it is. */
+int64_t hil_remembers(struct hil *h, struct seal *seal, const struct hil_question *q);
 enum hil_answer hil_ask(struct hil *h, struct seal *seal, const struct hil_question *q,
                         GError **error);
 

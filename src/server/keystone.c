@@ -22,14 +22,10 @@ struct keystone {
     bool create_projects;
     int64_t cache; /* microseconds */
     GMutex lock;
-    GHashTable *known; /* hash of the token -> struct known; under the lock, as what follows */
+    GHashTable *known; /* hash of the token -> struct keystone_identity; under the lock, as what
+                          follows */
     char *own;         /* the service's token; NULL */
     int64_t own_expires;
-};
-
-struct known {
-    struct keystone_identity *identity;
-    int64_t until;
 };
 
 void keystone_identity_unref(struct keystone_identity *i)
@@ -47,13 +43,6 @@ static struct keystone_identity *identity_ref(struct keystone_identity *i)
 {
     g_atomic_int_inc(&i->references);
     return i;
-}
-
-static void known_free(gpointer data)
-{
-    struct known *k = data;
-    keystone_identity_unref(k->identity);
-    g_free(k);
 }
 
 /* --- settings ----------------------------------------------------------------------------------
@@ -116,7 +105,8 @@ struct keystone *keystone_new(const json_t *settings, GError **error)
     k->domain = g_strdup("Default");
     k->user_domain = g_strdup("Default");
     k->project_domain = g_strdup("Default");
-    k->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_free);
+    k->known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                     (GDestroyNotify)keystone_identity_unref);
     if (read_settings(k, settings, error))
         return k;
     keystone_free(k);
@@ -277,6 +267,7 @@ static struct keystone_identity *read_identity(const struct keystone *k, const j
     struct keystone_identity *i = g_new0(struct keystone_identity, 1);
     i->references = 1;
     i->expires = expires;
+    i->believed = MIN(expires, store_now() + k->cache);
     i->user = g_strdup(id);
     i->user_name =
         g_str_equal(domain, k->domain) ? g_strdup(name) : g_strdup_printf("%s@%s", name, domain);
@@ -345,21 +336,18 @@ static bool question(struct keystone *k, struct sql *db, struct seal *seal, cons
 
 static gboolean is_past(gpointer key, gpointer value, gpointer now)
 {
-    return ((const struct known *)value)->until <= *(const int64_t *)now;
+    return ((const struct keystone_identity *)value)->believed <= *(const int64_t *)now;
 }
 
 static void remember(struct keystone *k, const char *token, struct keystone_identity *i)
 {
     int64_t now = store_now();
-    struct known *one = g_new0(struct known, 1);
-    one->identity = identity_ref(i);
-    one->until = MIN(i->expires, now + k->cache);
     g_mutex_lock(&k->lock);
     if (g_hash_table_size(k->known) >= LIMIT_REMEMBERED)
         (void)g_hash_table_foreach_remove(k->known, is_past, &now);
     if (g_hash_table_size(k->known) >= LIMIT_REMEMBERED)
         g_hash_table_remove_all(k->known);
-    (void)g_hash_table_replace(k->known, secret_digest(token, strlen(token)), one);
+    (void)g_hash_table_replace(k->known, secret_digest(token, strlen(token)), identity_ref(i));
     g_mutex_unlock(&k->lock);
 }
 
@@ -367,9 +355,9 @@ struct keystone_identity *keystone_remembered(struct keystone *k, const char *to
 {
     g_autofree char *digest = secret_digest(token, strlen(token));
     g_mutex_lock(&k->lock);
-    struct known *one = g_hash_table_lookup(k->known, digest);
+    struct keystone_identity *one = g_hash_table_lookup(k->known, digest);
     struct keystone_identity *found =
-        one != NULL && one->until > store_now() ? identity_ref(one->identity) : NULL;
+        one != NULL && one->believed > store_now() ? identity_ref(one) : NULL;
     g_mutex_unlock(&k->lock);
     return found;
 }

@@ -25,6 +25,7 @@ struct keystone_identity {
     enum role role;               /* in the project */
     bool admin, auditor;          /* of the site */
     int64_t expires;              /* Unix microseconds */
+    int64_t believed;             /* until then Keystone is not asked again */
 };
 void keystone_identity_unref(struct keystone_identity *i);
 

@@ -22,7 +22,8 @@ struct listener {
     /* Twice a second; now: monotonic microseconds. NULL: not wanted. */
     bool (*tick)(struct listener *self, int64_t now);
     /* The identifier of the token that it listens with, and what that sees at the moment: looked up
-     * every few seconds, and again before events are told. NULL: it is not looked up. */
+     * every few seconds, and again before events are told. NULL: it is not looked up, and sight is
+     * what it was before joining. */
     const char *token;
     struct token_sight *sight;
     struct http_waiter *waiter; /* set by whoever is paused or streamed to; NULL before */

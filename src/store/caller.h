@@ -3,6 +3,7 @@
 #pragma once
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What a token may be used for. */
 enum scope {
@@ -25,6 +26,7 @@ struct caller {
      * identifier, "" for none, and its role there. NULL: by its memberships. */
     char *granted;
     enum role role;
+    int64_t vouched; /* then it has to be asked again; Unix microseconds */
 };
 
 /* Condition on a column that holds a project's identifier. $2 says what the caller sees: 1 all, 2

@@ -94,6 +94,22 @@ void token_sight_unref(struct token_sight *s)
         g_rc_box_release_full(s, sight_clear);
 }
 
+static struct token_sight *sight_new(void)
+{
+    struct token_sight *s = g_rc_box_new0(struct token_sight);
+    s->projects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return s;
+}
+
+struct token_sight *token_sight_granted(bool all, const char *project)
+{
+    struct token_sight *s = sight_new();
+    s->valid = true;
+    s->all = all;
+    (void)g_hash_table_add(s->projects, g_strdup(project));
+    return s;
+}
+
 /* A row for each project of each token's user. */
 static bool look(struct sql *db, const struct sql_value *keys, unsigned count, GHashTable *sights,
                  GError **error)
@@ -131,9 +147,7 @@ GHashTable *token_sights(struct sql *db, const char *const *tokens, size_t count
     for (size_t done = 0; done < count;) {
         unsigned n = (unsigned)MIN(batch, count - done);
         for (unsigned i = 0; i < n; i++) {
-            struct token_sight *s = g_rc_box_new0(struct token_sight);
-            s->projects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-            (void)g_hash_table_insert(sights, g_strdup(tokens[done + i]), s);
+            (void)g_hash_table_insert(sights, g_strdup(tokens[done + i]), sight_new());
             keys[i] = (struct sql_value){ .type = 's', .text = tokens[done + i] };
         }
         if (!look(db, keys, n, sights, error))

@@ -34,6 +34,8 @@ struct token_sight {
     GHashTable *projects; /* set of identifiers, of those that it is a member of */
 };
 typedef struct token_sight token_sight;
+/* Of one for whom another service vouches: all, or the project alone ("" for none). */
+struct token_sight *token_sight_granted(bool all, const char *project);
 /* Reference-counted, not atomically. */
 struct token_sight *token_sight_ref(struct token_sight *s);
 void token_sight_unref(struct token_sight *s);

@@ -1,4 +1,5 @@
 """What happens, told as it happens: server-sent events."""
+import base64
 import json
 import sqlite3
 import time
@@ -6,20 +7,30 @@ import time
 import pytest
 
 from conftest import TIMEOUT
+from hil import Hil
 from service import PASSWORD, Service
 
 KINDS = ("introspection.queued", "introspection.finished", "findings.changed")
 
 
+def event_identifier(count, seconds=0.0):
+    """Of an event of now, larger than those of smaller counts in the same millisecond."""
+    value = int((time.time() + seconds) * 1000) << 80 | count
+    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    return "".join(digits[value >> 5 * i & 31] for i in reversed(range(26)))
+
+
 class Listener:
-    """A client of the stream."""
+    """A client of the stream. last: the identifier to come back with."""
 
     def __init__(self, service, token, path="/v1/events", **headers):
         self.connection = service.connection()
-        self.connection.request("GET", path, headers={
-            "Authorization": f"Bearer {token}", "Accept": "text/event-stream", **headers})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        self.connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
         self.answer = self.connection.getresponse()
-        assert self.answer.status == 200
+        self.last = None
+        assert self.answer.status == 200, self.answer.read()
         assert self.answer.headers["Content-Type"] == "text/event-stream"
 
     def next(self):
@@ -32,6 +43,7 @@ class Listener:
                 assert (event["id"], event["kind"]) == (fields["id"], fields["event"])
                 return event["id"], event["kind"], event["data"]
             fields[name] = value
+            self.last = fields.get("id", self.last)
         return None
 
     def close(self):
@@ -68,10 +80,7 @@ class Scene:
         return identifier
 
     def now(self, seconds=0.0):
-        """An identifier of an event of now, larger than those before of the same millisecond."""
-        value = int((time.time() + seconds) * 1000) << 80 | self.count
-        digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-        return "".join(digits[value >> 5 * i & 31] for i in reversed(range(26)))
+        return event_identifier(self.count, seconds)
 
 
 @pytest.fixture
@@ -80,6 +89,39 @@ def scene(assay, tmp_path):
     yield Scene(service)
     service.process.kill()
     service.process.wait()
+
+
+@pytest.fixture
+def hil(assay, tmp_path):
+    """A scene in which HIL vouches for "carl" in "alpha", and is asked again at each call."""
+    server = Hil({"carl": "carls"}, {"alpha": ({"carl"}, {}), "beta": ({}, {})})
+    config = tmp_path / "assay.yaml"
+    config.write_text(f"hil: {{url: '{server.url}', cache_seconds: 0}}\n")
+    service = Service(assay.path, tmp_path, "--config", config)
+    made = Scene(service)
+    made.hil = server
+    yield made
+    service.process.kill()
+    service.process.wait()
+    server.close()
+
+
+def test_one_for_whom_hil_vouches_listens_and_is_asked_about_again(hil):
+    basic = {"Authorization": "Basic " + base64.b64encode(b"carl:carls").decode()}
+    path = "/v1/projects/alpha/events"
+    carl = Listener(hil.service, None, path, **basic)
+    hil.happen("beta")
+    first = hil.happen("alpha")
+    assert carl.next()[0] == first
+    assert carl.next() is None
+    assert carl.last > first
+    missed = hil.happen("alpha")
+    back = Listener(hil.service, None, path, **{"Last-Event-ID": carl.last, **basic})
+    assert missed in {back.next()[0] for _ in range(2)}
+    hil.hil.projects["alpha"] = ({"bob"}, {})
+    assert back.next() is None
+    refused = hil.service.call("GET", path, headers={"Accept": "text/event-stream", **basic})
+    assert refused.status == 401
 
 
 def test_events_come_as_they_happen_to_those_who_may_see_them(scene):

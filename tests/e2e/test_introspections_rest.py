@@ -9,6 +9,7 @@ import urllib.parse
 
 import pytest
 
+from hil import Hil
 from introspections import VULNERABILITY, advisories, small_image
 from service import PASSWORD, Service
 
@@ -18,13 +19,14 @@ NODE = "/v1/projects/alpha/nodes/db"
 class Site:
     """Projects "alpha" (member "ann") and "beta" (member "bob"), each with a node "db"."""
 
-    def __init__(self, assay, folder):
+    def __init__(self, assay, folder, *options):
         images = folder / "images"
         images.mkdir()
         self.image = small_image(images)
         database = advisories(assay, folder, {"package3": "2.0-1", "package4": "1.0-2",
                                               "package5": "0.9-1"})
-        self.service = Service(assay.path, folder, environment={"ASSAY_DB": str(database)})
+        self.service = Service(assay.path, folder, *options,
+                               environment={"ASSAY_DB": str(database)})
         self.admin = self.service.login()
         self.tokens = {}
         for project, user in (("alpha", "ann"), ("beta", "bob")):
@@ -236,3 +238,36 @@ def test_clients_of_m2(site):
     foreign = site.service.call("GET", f"/bmi_introspect/{own['id']}",
                                 headers={"Authorization": f"Basic {token}"})
     assert foreign.status == 404
+
+
+def test_clients_of_m2_for_whom_hil_vouches(assay, tmp_path):
+    hil = Hil({"ann": "anns", "bob": "bobs"}, {"alpha": ({"ann"}, {}), "beta": ({"bob"}, {}),
+                                               "only-there": ({"ann"}, {})})
+    config = tmp_path / "assay.yaml"
+    config.write_text(f"hil: {{url: '{hil.url}', cache_seconds: 0}}\n")
+    site = Site(assay, tmp_path, "--config", config)
+    done = m2(site, "ann", "anns", project="alpha", node="db")
+    assert done.status == 200, done
+    assert sorted(f["id"] for f in done.json) == [VULNERABILITY, "CVE-2024-10002"]
+    introspection = site.call("GET", "/v1/introspections?limit=1").json["items"][0]
+    assert introspection["requested_by"] == "ann@hil"
+    for status, answer in [
+            (401, m2(site, "ann", "wrong", project="alpha", node="db")),
+            (401, m2(site, "ann", PASSWORD, project="alpha", node="db")),  # our own user's
+            (401, m2(site, "ann", "anns", project="beta", node="db")),
+            (404, m2(site, "ann", "anns", project="only-there", node="db")),
+            (404, m2(site, "ann", "anns", project="nowhere", node="db")),
+            (404, m2(site, "ann", "anns", project="alpha", node="nobody")),
+            (400, m2(site, "ann", "anns", project="alpha"))]:
+        assert answer.status == status, answer
+        assert answer.headers["content-type"].startswith("text/plain"), answer.headers
+    path = f"/bmi_introspect/{introspection['id']}"
+    for user, status in (("ann:anns", 200), ("bob:bobs", 401)):
+        token = base64.b64encode(user.encode()).decode()
+        answer = site.service.call("GET", path, headers={"Authorization": f"Basic {token}"})
+        assert answer.status == status, answer
+    site.service.call("PATCH", "/v1/users/ann@hil", site.admin, {"disabled": True})
+    assert m2(site, "ann", "anns", project="alpha", node="db").status == 401
+    hil.close()
+    assert m2(site, "ann", "anns", project="alpha", node="db").status == 503
+    site.service.stop()

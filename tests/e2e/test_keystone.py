@@ -1,5 +1,6 @@
 """Tokens of a real Keystone: who they speak for, and that their rights end with them."""
 import concurrent.futures
+import json
 import os
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import keystone as the_keystone
 from conftest import TIMEOUT
 from service import Service
+from test_events import Listener, event_identifier
 
 pytestmark = pytest.mark.xdist_group("keystone")
 
@@ -161,6 +163,26 @@ def test_what_a_token_gave_ends_with_the_token_and_with_the_role(assay, cloud, t
     assert call(service, kept, "GET", "/v1/projects/alpha").status == 200
     cloud.grant(user, cloud.projects["alpha"], "member", "DELETE")
     assert call(service, kept, "GET", "/v1/projects/alpha").status in (401, 404)
+    service.stop()
+
+
+def test_a_token_listens_to_its_project_until_it_is_revoked(assay, cloud, tmp_path):
+    service = serve(assay, cloud, tmp_path, cache_seconds=0)
+    token = cloud.token("reader", "alpha")
+    headers = {"X-Auth-Token": token}
+    streams = [Listener(service, None, path, **headers)
+               for path in ("/v1/events", "/v1/projects/alpha/events")]
+    for number, project in enumerate(("beta", "alpha")):
+        with sqlite3.connect(service.store.removeprefix("sqlite:"), timeout=TIMEOUT) as db:
+            db.execute("INSERT INTO event (id, project, kind, data, time) VALUES (?, ?, 'k', ?, 1)",
+                       [event_identifier(number), service.ids[project],
+                        json.dumps({"of": project})])
+        db.close()
+    assert [s.next()[2] for s in streams] == [{"of": "alpha"}] * 2
+    cloud.revoke(token)
+    assert [s.next() for s in streams] == [None] * 2
+    again = call(service, token, "GET", "/v1/events")
+    assert again.status == 401
     service.stop()
 
 
