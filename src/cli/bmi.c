@@ -69,9 +69,24 @@ static enum cli_status examine(const struct examine_wish *w)
     return status;
 }
 
+static int print_help(void)
+{
+    (void)printf(
+        "Usage:\n  bmi introspect PROJECT NODE...\n\n"
+        "Have nodes examined and print their findings in M2's form. 'assay login', or "
+        "ASSAY_SERVER and\nASSAY_TOKEN, say at which service. Exit status: 0 nothing found, "
+        "1 findings, 2 an error,\n3 something could not be examined.\n\n"
+        "Examples:\n  bmi introspect web db1 db2\n    examines two nodes\n");
+    return (int)CLI_OK;
+}
+
 int bmi_main(int argc, char **argv)
 {
     enum cli_status status = CLI_OK;
+    for (int i = 1; i < argc; i++) {
+        if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h"))
+            return print_help();
+    }
     if (argc < 4 || !g_str_equal(argv[1], "introspect"))
         return (int)cli_fail("bmi: what there is of it is 'bmi introspect PROJECT NODE...'");
     for (int i = 3; i < argc; i++) {

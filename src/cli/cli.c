@@ -249,8 +249,10 @@ int cli_main(int argc, char **argv)
         return command_run(c, argc - 1 - words, argv + 1 + words);
     if (is_group(argv[1])) {
         bool asked = argc > 2 && (g_str_equal(argv[2], "--help") || g_str_equal(argv[2], "-h"));
-        if (asked)
-            return (int)command_help.run(1, argv + 1);
+        if (asked) {
+            char *group[] = { argv[1], NULL };
+            return (int)command_help.run(1, group);
+        }
         return (int)cli_fail("%s: unknown or missing subcommand (see 'assay help %s')", argv[1],
                              argv[1]);
     }

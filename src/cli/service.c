@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 
+#define WORKERS_UNSET G_MININT
+
 static char *config, *store, *advisories, *broker, *key_file;
-static int workers = -1;
+static int workers = WORKERS_UNSET;
 
 const GOptionEntry cli_service_options[] = {
     { "config", 0, 0, G_OPTION_ARG_FILENAME, &config,
@@ -43,7 +45,7 @@ struct settings *cli_service_settings(GError **error)
     cli_service_overlay(&s->key_file, key_file);
     cli_service_overlay(&s->advisories, advisories);
     cli_service_overlay(&s->broker, broker);
-    if (workers >= 0)
-        s->workers.threads = (uint64_t)workers;
+    if (workers != WORKERS_UNSET && !settings_workers(s, workers, error))
+        return NULL;
     return g_steal_pointer(&s);
 }

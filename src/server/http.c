@@ -414,6 +414,13 @@ static bool parse_address(const char *text, struct sockaddr_storage *out, sockle
                 text);
 }
 
+bool http_listen_valid(const char *text, GError **error)
+{
+    struct sockaddr_storage address;
+    socklen_t len;
+    return parse_address(text, &address, &len, error);
+}
+
 static int listen_on(const char *text, GError **error)
 {
     struct sockaddr_storage address;

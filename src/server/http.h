@@ -68,6 +68,8 @@ struct http_options {
     void *user;
 };
 struct http_server;
+/* Whether text can be options.listen. */
+bool http_listen_valid(const char *text, GError **error);
 /* inherit (may be NULL) is a server whose listening socket goes on being used: it is quiesced. */
 struct http_server *http_start(const struct http_options *options, struct http_server *inherit,
                                GError **error);

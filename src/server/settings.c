@@ -1,5 +1,6 @@
 #include "server/settings.h"
 
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,7 +10,9 @@
 #include "base/smtp_client.h"
 #include "base/yaml.h"
 #include "queue/broker.h"
+#include "server/http.h"
 #include "store/frames.h"
+#include "store/sql.h"
 #include "watch/openstack.h"
 
 #define FILE_MAX    (1u << 20)
@@ -177,6 +180,14 @@ static bool set_json(struct settings *s, const struct item *i, const char *where
     return fail(error, ASSAY_ERROR_INVALID, "%s: not a %s", where, i->max > 0 ? "number" : "text");
 }
 
+bool settings_workers(struct settings *s, int threads, GError **error)
+{
+    if (threads < 0 || threads > THREADS_MAX)
+        return fail(error, ASSAY_ERROR_INVALID, "--workers: a number from 0 to %d", THREADS_MAX);
+    s->workers.threads = (uint64_t)threads;
+    return true;
+}
+
 static bool set_proxies(struct settings *s, const char *file, const json_t *list, GError **error)
 {
     GStrvBuilder *proxies = g_strv_builder_new();
@@ -332,12 +343,23 @@ static bool smtp_valid(const struct settings *s, GError **error)
            fail(error, ASSAY_ERROR_INVALID, "smtp: a password needs TLS");
 }
 
+static bool proxies_valid(const struct settings *s, GError **error)
+{
+    struct in6_addr address;
+    for (char **p = s->proxies; p != NULL && *p != NULL; p++) {
+        if (inet_pton(AF_INET, *p, &address) != 1 && inet_pton(AF_INET6, *p, &address) != 1)
+            return fail(error, ASSAY_ERROR_INVALID, "proxies: '%s': not an address", *p);
+    }
+    return true;
+}
+
 bool settings_valid(const struct settings *s, GError **error)
 {
     if ((s->certificate == NULL) != (s->key == NULL))
         return fail(error, ASSAY_ERROR_INVALID, "TLS needs both, a certificate and its key");
-    return (s->broker == NULL || broker_check(s->broker, error)) && smtp_valid(s, error) &&
-           openstack_check(s->openstack, error) &&
+    return sql_url_valid(s->store, error) && http_listen_valid(s->listen, error) &&
+           proxies_valid(s, error) && (s->broker == NULL || broker_check(s->broker, error)) &&
+           smtp_valid(s, error) && openstack_check(s->openstack, error) &&
            is_one_of("webhooks.private_addresses", s->private_addresses, "refused", "allowed",
                      error);
 }

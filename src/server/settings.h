@@ -48,7 +48,9 @@ bool settings_environment(struct settings *s, GError **error);
 /* key_file, or "secret.key" beside a store in a file, else in the usual folder of the state. g_free()
  */
 char *settings_key_file(const struct settings *s);
-/* What contradicts itself. */
+/* What --workers says. */
+bool settings_workers(struct settings *s, int threads, GError **error);
+/* Fails for what contradicts itself or is not of the form that it has to have. */
 bool settings_valid(const struct settings *s, GError **error);
 void settings_free(struct settings *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(settings, settings_free)

@@ -18,19 +18,33 @@ static const struct sql_driver *const drivers[] = {
 
 G_DEFINE_QUARK(assay - sql - error - quark, sql_error)
 
-struct sql *sql_open(const char *url, GError **error)
+static const struct sql_driver *driver_of(const char *url, GError **error)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
-        if (!g_str_has_prefix(url, drivers[i]->prefix))
-            continue;
-        struct sql *db = drivers[i]->open(url, error);
-        if (db != NULL)
-            db->drv = drivers[i];
-        return db;
+        const char *prefix = drivers[i]->prefix;
+        if (g_str_has_prefix(url, prefix) && url[strlen(prefix)] != '\0')
+            return drivers[i];
     }
-    (void)fail(error, ASSAY_ERROR_UNSUPPORTED, "'%s': not a store; sqlite:PATH%s", url,
+    /* What follows the scheme may hold a password. */
+    const char *colon = strchr(url, ':');
+    int known = colon != NULL && colon - url < 16 ? (int)(colon - url) + 1 : 0;
+    (void)fail(error, ASSAY_ERROR_UNSUPPORTED, "store '%.*s': not sqlite:PATH%s", known, url,
                HAVE_POSTGRESQL ? " or postgresql://..." : ", PostgreSQL is not built in");
     return NULL;
+}
+
+bool sql_url_valid(const char *url, GError **error)
+{
+    return driver_of(url, error) != NULL;
+}
+
+struct sql *sql_open(const char *url, GError **error)
+{
+    const struct sql_driver *drv = driver_of(url, error);
+    struct sql *db = drv != NULL ? drv->open(url, error) : NULL;
+    if (db != NULL)
+        db->drv = drv;
+    return db;
 }
 
 void sql_close(struct sql *db)

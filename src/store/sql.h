@@ -18,6 +18,8 @@ typedef struct sql_rows sql_rows;
 
 /* "sqlite:PATH" (made when it is not there, mode 0600) or a PostgreSQL URI "postgresql://...". */
 struct sql *sql_open(const char *url, GError **error);
+/* Whether the URL is of such a form; it need not be there. */
+bool sql_url_valid(const char *url, GError **error);
 /* Accepts NULL. An open transaction is rolled back. */
 void sql_close(struct sql *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sql, sql_close)

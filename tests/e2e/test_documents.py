@@ -27,6 +27,13 @@ def test_every_command_has_help_with_an_example(assay):
             text.replace("help ", "")
 
 
+def test_groups_of_commands_have_help(assay):
+    for group in {name.split()[0] for name in commands(assay) if " " in name}:
+        listed = assay.output(group, "--help").decode()
+        assert f"  assay {group} " in listed
+        assert listed == assay.output(group, "-h").decode() == assay.output("help", group).decode()
+
+
 def test_an_unknown_command_is_one_line(assay):
     assert assay.refusal("scna") == "assay: unknown command 'scna' (see 'assay --help')\n"
     assert "missing subcommand" in assay.refusal("db")

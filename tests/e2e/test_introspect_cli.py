@@ -129,3 +129,6 @@ def test_the_program_under_the_name_of_m2s(admin, tmp_path):
     assert [json.loads(line) for line in out.splitlines()] == [found, found]
     assert bmi("introspect", "web", "nobody")[0] == 2
     assert bmi("snap", "ls", "web")[0] == 2
+    for words in (["--help"], ["introspect", "--help"]):
+        code, out, _ = bmi(*words)
+        assert code == 0 and "Examples:\n  bmi introspect web db1" in out
