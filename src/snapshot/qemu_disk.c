@@ -29,12 +29,12 @@ static bool read_disk(const json_t *entry, struct qemu_disk *out)
     return true;
 }
 
-/* "vd0" of "/machine/peripheral/vd0/virtio-backend". */
+/* "vd0" of "/machine/peripheral/vd0/virtio-backend"; SCSI disks are "sd0", without a path. */
 static bool device_is_called(const char *path, const char *name)
 {
     size_t len = strlen(name);
     if (!g_str_has_prefix(path, PERIPHERAL))
-        return false;
+        return g_str_equal(path, name);
     path += strlen(PERIPHERAL);
     return strncmp(path, name, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }

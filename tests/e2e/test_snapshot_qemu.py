@@ -101,6 +101,18 @@ def test_a_disk_is_found_by_device_drive_and_node(snapshots, disk, tmp_path):
         assert machine.state() == machine.before
 
 
+def test_a_scsi_disk_is_found_by_its_device(snapshots, disk, tmp_path):
+    scsi = ["-device", "virtio-scsi-pci", "-blockdev",
+            f"driver=file,node-name=on-scsi,filename={disk}", "-device",
+            "scsi-hd,id=sd0,drive=on-scsi"]
+    with Machine([], extra=scsi) as machine:
+        handle = snapshots.plan(machine.location("sd0"))
+        with snapshots.make(handle) as view:
+            assert view.read(tmp_path / "out") == CONTENT
+        snapshots.drop(handle)
+        assert machine.state() == machine.before
+
+
 def test_a_server_that_runs_already_is_used_and_kept(snapshots, machine, tmp_path):
     theirs = f"{machine.monitor}.nbd"
     machine.own("nbd-server-start", addr={"type": "unix", "data": {"path": theirs}})
