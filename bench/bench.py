@@ -2,8 +2,8 @@
 """Used by `make bench`: measures assay beside other ways to the same facts, and prints a table.
 
 Nothing is asserted: the numbers depend on the machine and on what else it does. The disks are kept
-in build/bench. usage: bench.py [scan|files|walk|database|judge|rest|introspect|judge-postgresql]...; the last one
-only when it is asked for."""
+in build/bench. What is only done when it is asked for: judge-postgresql."""
+import argparse
 import json
 import os
 import pathlib
@@ -12,6 +12,7 @@ import shutil
 import sys
 
 import images
+import overhead
 import service_introspect
 import service_judge
 import service_rest
@@ -211,30 +212,50 @@ def bench_judge_postgresql():
     bench_judge(service_judge.on_postgresql, "PostgreSQL")
 
 
+def bench_overhead():
+    heading("An OLTP load in a node, and introspections of it back to back")
+    overhead.run(ASSAY, database(), OPTIONS, lambda text: print(text, flush=True))
+
+
 def bench_rest():
     heading(f"REST: {service_rest.CLIENTS} clients read from {service_rest.NODES} nodes on SQLite")
     service_rest.run(ASSAY, lambda text: print(text, flush=True))
 
 
 def bench_introspect():
-    heading("Introspections of a 10 GB qcow2 by the service, and a load on the same storage")
+    heading("Introspections of a 10 GB disk by the service")
     service_introspect.run(ASSAY, database(), lambda text: print(text, flush=True))
 
 
 BENCHES = {"scan": bench_scan, "files": bench_files, "walk": bench_walk,
            "database": bench_database, "judge": bench_judge, "rest": bench_rest,
-           "introspect": bench_introspect}
+           "introspect": bench_introspect, "overhead": bench_overhead}
+OPTIONS = argparse.Namespace()
 ASKED_FOR = {"judge-postgresql": bench_judge_postgresql}
 
 
-def main():
-    wanted = sys.argv[1:] or list(BENCHES)
-    for name in wanted:
+def read_options():
+    """Into OPTIONS; the names of the benches to run."""
+    parser = argparse.ArgumentParser(prog="bench.py", description=__doc__)
+    parser.add_argument("name", nargs="*", metavar="NAME",
+                        help=f"of {', '.join({**BENCHES, **ASKED_FOR})}; all but the last")
+    of_overhead = parser.add_argument_group("overhead")
+    of_overhead.add_argument("--disk", action="append", choices=list(overhead.DISKS))
+    of_overhead.add_argument("--rounds", type=int, default=6, help="alone, unlimited and limited")
+    of_overhead.add_argument("--seconds", type=int, default=6, help="of each")
+    of_overhead.add_argument("--memory", action="store_true", help="has the storage in memory")
+    names = parser.parse_args(namespace=OPTIONS).name or list(BENCHES)
+    for name in names:
         if name not in {**BENCHES, **ASKED_FOR}:
-            sys.exit(f"bench: no {name}; there are {', '.join({**BENCHES, **ASKED_FOR})}")
+            parser.error(f"no {name}")
+    return names
+
+
+def main():
+    names = read_options()
     if os.geteuid() != 0:
         sys.exit("bench: only root can make and mount the disks")
-    for name in wanted:
+    for name in names:
         {**BENCHES, **ASKED_FOR}[name]()
 
 

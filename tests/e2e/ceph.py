@@ -48,7 +48,7 @@ mgr data = {folder}/mgr
 [osd.0]
 osd data = {folder}/osd
 osd objectstore = bluestore
-bluestore block size = 4294967296
+bluestore block size = {size}
 bluestore block create = true
 osd memory target = 939524096
 # For how long a client that was killed counts as there.
@@ -75,7 +75,8 @@ def free_port():
 
 
 class Ceph:
-    def __init__(self):
+    def __init__(self, size=4 << 30):
+        """size: of the disk."""
         # The admin sockets' names have to be short.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assay-ceph-"))
         self.conf = self.folder / "ceph.conf"
@@ -83,7 +84,8 @@ class Ceph:
         self.daemons = []
         v1, v2 = free_port(), free_port()
         self.mon_host = f"[v2:127.0.0.1:{v2},v1:127.0.0.1:{v1}]"
-        self.conf.write_text(CONF.format(fsid=self.fsid, v1=v1, v2=v2, folder=self.folder))
+        self.conf.write_text(CONF.format(fsid=self.fsid, v1=v1, v2=v2, folder=self.folder,
+                                         size=size))
         for name in ("mon", "mgr", "osd"):
             (self.folder / name).mkdir()
         try:
