@@ -21,8 +21,10 @@ enum channel_kind {
 };
 
 /* A reference asked for: le32 token of the file that names it, the name as written. The answer: u8
- * CHANNEL_GRANTED, le32 token, name, with the descriptor; or u8 enum assay_error, message. */
+ * CHANNEL_GRANTED, le32 token, name, with the descriptor of the file, or CHANNEL_SERVED, with that
+ * of a connection through which it is read; or u8 enum assay_error, message. */
 #define CHANNEL_GRANTED 255
+#define CHANNEL_SERVED  254
 
 /* Sends one packet with descriptors (borrowed). */
 bool channel_send(int fd, const void *bytes, size_t len, const int *fds, size_t fd_count,

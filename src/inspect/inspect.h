@@ -44,6 +44,9 @@ struct inspect_options {
     /* Whether a file that an image names may be opened, beside what references says: its path without
      * symbolic links. NULL: yes. */
     bool (*may_open)(const char *path, void *user);
+    /* How a file that an image names is read: a block over its bytes, which the inspector then reads
+     * through this process. Takes no reference of file. NULL: it is given the file itself. */
+    struct block *(*guard)(struct block *file, void *user);
     void *user;
     bool refuse_used; /* files that an image names and somebody writes to (block/in_use.h) */
 };

@@ -39,12 +39,14 @@ static struct block *take_answer(struct files *f, GError **error)
     struct cursor c = cursor_of(packet, len);
     if (!rd_u8(&c, &code))
         _exit(EXIT_FAILURE); /* the program is gone */
-    if (code != CHANNEL_GRANTED || fd_count != 1 || !rd_le32(&c, &token)) {
+    bool served = code == CHANNEL_SERVED;
+    if ((code != CHANNEL_GRANTED && !served) || fd_count != 1 || !rd_le32(&c, &token)) {
         (void)fail(error, code, "%.*s", (int)cursor_left(&c), (const char *)packet + c.pos);
         return NULL;
     }
     g_autofree char *name = g_strndup((const char *)packet + c.pos, cursor_left(&c));
-    struct block *b = block_raw_new(fds[0], name, error);
+    struct block *b =
+        served ? block_nbd_new(fds[0], "", name, 0, error) : block_raw_new(fds[0], name, error);
     if (b != NULL)
         files_add(f, b, token);
     return b;

@@ -190,7 +190,8 @@ static bool answer(struct launch *l, bool *open, GError **error)
     autoclose int fd = references_open(&l->references, from, (const char *)packet + c.pos, &token,
                                        &name, &refused);
     g_autoptr(GByteArray) reply = g_byte_array_new();
-    const uint8_t head[5] = { fd >= 0 ? CHANNEL_GRANTED : (uint8_t)refused->code, (uint8_t)token,
+    const uint8_t granted = l->options->guard != NULL ? CHANNEL_SERVED : CHANNEL_GRANTED;
+    const uint8_t head[5] = { fd >= 0 ? granted : (uint8_t)refused->code, (uint8_t)token,
                               (uint8_t)(token >> 8) };
     const char *text = fd >= 0 ? name : refused->message;
     g_byte_array_append(reply, head, fd >= 0 ? 5 : 1);

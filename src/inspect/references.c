@@ -12,6 +12,7 @@
 #include "base/autoclose.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "block/export.h"
 #include "block/in_use.h"
 
 struct reference_file {
@@ -65,6 +66,7 @@ void references_init(struct references *r, const struct inspect_target *t,
     r->options = options;
     r->named = t->disks->len;
     r->files = g_ptr_array_new_with_free_func(file_free);
+    r->served = g_ptr_array_new_with_free_func((GDestroyNotify)block_export_free);
     for (unsigned i = 0; i < t->disks->len; i++) {
         const struct target_disk *d = g_ptr_array_index(t->disks, i);
         struct reference_file *f = g_new0(struct reference_file, 1);
@@ -82,6 +84,7 @@ void references_init(struct references *r, const struct inspect_target *t,
 
 void references_done(struct references *r)
 {
+    g_ptr_array_unref(r->served);
     g_ptr_array_unref(r->files);
 }
 
@@ -164,6 +167,24 @@ static bool check_path(const struct references *r, const char *reference, int fd
                 reference, writer);
 }
 
+/* What the inspector gets: the file, or the end of a connection through which it is read. fd is
+ * used up. -1 on failure. */
+static int give(struct references *r, int fd, const char *name, GError **error)
+{
+    int client;
+    if (r->options->guard == NULL)
+        return fd;
+    g_autoptr(block) file = block_raw_new(fd, name, error);
+    if (file == NULL)
+        return -1;
+    g_autoptr(block) guarded = r->options->guard(file, r->options->user);
+    struct block_export *e = block_export_new(guarded, &client, error);
+    if (e == NULL)
+        return -1;
+    g_ptr_array_add(r->served, e);
+    return client;
+}
+
 int references_open(struct references *r, unsigned from, const char *reference, unsigned *token,
                     const char **name, GError **error)
 {
@@ -197,5 +218,5 @@ int references_open(struct references *r, unsigned from, const char *reference, 
     *token = r->files->len;
     *name = new->name;
     g_ptr_array_add(r->files, new);
-    return take_fd(&fd);
+    return give(r, take_fd(&fd), new->name, error);
 }

@@ -5,8 +5,9 @@
 /* The files opened for one inspector. A token is the index of one; the disks come first. */
 struct references {
     const struct inspect_options *options;
-    GPtrArray *files; /* struct reference_file *, owned */
-    unsigned named;   /* by the user: the first of files */
+    GPtrArray *files;  /* struct reference_file *, owned */
+    unsigned named;    /* by the user: the first of files */
+    GPtrArray *served; /* struct block_export *, owned: files under guard */
 };
 
 /* options must live as long as r. */

@@ -46,6 +46,15 @@ static bool may_open(const char *path, void *user)
     return project_may_examine(c->project, path, NULL);
 }
 
+/* A backing file, which may lie in another pool than the disk. */
+static struct block *guard(struct block *file, void *user)
+{
+    const struct course *c = user;
+    g_autoptr(throttle) pool = views_pool_rate(c, file->name);
+    struct throttle *const both[] = { c->rate, pool };
+    return block_throttle_new(file, both, G_N_ELEMENTS(both));
+}
+
 static void on_progress(const struct inspect_progress *p, void *user)
 {
     const struct course *c = user;
@@ -107,6 +116,7 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
         .progress = on_progress,
         .wanted = wanted,
         .may_open = may_open,
+        .guard = guard,
         .user = c,
         .refuse_used = !c->reach.snapshot.crash_consistent,
     };
