@@ -9,6 +9,8 @@
 /* The names of the interfaces' versions, which have not changed since 2012. */
 #define RADOS_LIBRARY "librados.so.2"
 #define RBD_LIBRARY   "librbd.so.1"
+/* Monitors have nothing to read from disks. */
+#define MON_TIMEOUT_SECONDS 10
 
 static void *load(const char *file, GError **error)
 {
@@ -56,16 +58,19 @@ bool fail_rbd(GError **error, int64_t result, const char *format, ...)
 
 static bool configure(struct rbd_pool *p, const struct rbd_access *access, GError **error)
 {
+    unsigned seconds = access->timeout != 0 ? access->timeout : RBD_TIMEOUT_SECONDS;
+    g_autofree char *osd = g_strdup_printf("%u", seconds);
+    g_autofree char *mon = g_strdup_printf("%u", MIN(seconds, MON_TIMEOUT_SECONDS));
     /* Its own words would go to standard error, its socket and log to places of the system. Without
      * these times it waits for five minutes, or for ever. */
-    static const char *const settings[][2] = {
+    const char *const settings[][2] = {
         { "log_to_stderr", "false" },
         { "err_to_stderr", "false" },
         { "log_file", "" },
         { "admin_socket", "" },
-        { "client_mount_timeout", "10" },
-        { "rados_mon_op_timeout", "10" },
-        { "rados_osd_op_timeout", G_STRINGIFY(RBD_TIMEOUT_SECONDS) },
+        { "client_mount_timeout", mon },
+        { "rados_mon_op_timeout", mon },
+        { "rados_osd_op_timeout", osd },
         { "rbd_cache", "false" }, /* the reader has one of its own */
     };
     int r = p->lib->rados_conf_read_file(p->cluster, access->conf);

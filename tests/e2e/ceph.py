@@ -1,4 +1,5 @@
 """A Ceph cluster of the tests' own: one monitor, one manager, one OSD, with cephx."""
+import contextlib
 import json
 import os
 import pathlib
@@ -151,6 +152,16 @@ class Ceph:
         for daemon in self.daemons:
             assert daemon.poll() is None, f"{daemon.args} has ended; see {self.folder}"
 
+    @contextlib.contextmanager
+    def silent(self):
+        """The OSD gives no answers."""
+        osd = self.daemons[-1]
+        osd.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            osd.send_signal(signal.SIGCONT)
+
     def pool(self, name):
         self.ceph("osd", "pool", "create", name, "8")
         self.rbd("pool", "init", name)
@@ -171,6 +182,19 @@ class Ceph:
                              timeout=TIMEOUT).returncode != 0:
             assert time.monotonic() < deadline, f"{name} cannot be removed"
             time.sleep(0.2)
+
+    def write(self, image, off, data):
+        """Into an image of the pool "rbd", as its user does."""
+        script = ("import rados, rbd, sys\n"
+                  "with rados.Rados(conffile=sys.argv[1]) as c, c.open_ioctx('rbd') as io:\n"
+                  "    with rbd.Image(io, sys.argv[2]) as i: i.write(sys.stdin.buffer.read(),"
+                  " int(sys.argv[3]))\n")
+        subprocess.run(["/usr/bin/python3", "-c", script, str(self.conf), image, str(off)],
+                       input=data, check=True, timeout=TIMEOUT)
+
+    def state(self, image):
+        """All that a look at an image of the pool "rbd" might leave."""
+        return self.snapshots(f"rbd/{image}"), self.images(), self.trash()
 
     def images(self, pool="rbd"):
         return sorted(json.loads(self.rbd("ls", pool, "--format", "json")))

@@ -86,6 +86,18 @@ def assay():
 
 
 @pytest.fixture(scope="session")
+def cluster():
+    """A Ceph, shared by all tests of the group "ceph": it takes seconds to start."""
+    import ceph
+    reason = ceph.why_not()
+    if reason:
+        pytest.skip(reason)
+    c = ceph.Ceph()
+    yield c
+    c.remove()
+
+
+@pytest.fixture(scope="session")
 def patterns(tmp_path_factory):
     """Files of varied bytes for `write -s` of qemu-io: part noise, part compressible."""
     folder = tmp_path_factory.mktemp("patterns")

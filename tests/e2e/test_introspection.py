@@ -12,17 +12,19 @@ from service import Service
 
 
 class Site:
-    """A service whose project "p" may examine a folder."""
+    """A service whose project "p" may examine a folder, or what a pattern says."""
 
-    def __init__(self, assay, folder, store=None, options=(), images=None):
+    def __init__(self, assay, folder, store=None, options=(), images=None, pattern=None,
+                 environment=None):
         self.images = images or folder / "images"
         self.images.mkdir(exist_ok=True)
         self.service = Service(assay.path, folder, *options, store=store,
-                               environment={"ASSAY_DB": str(folder / "none.db")})
+                               environment={"ASSAY_DB": str(folder / "none.db"),
+                                            **(environment or {})})
         self.store = Store(self.service.store)
         self.admin = self.service.login()
-        self.service.make("/v1/projects", {"name": "p", "locations": [f"{self.images}/*"]},
-                          self.admin)
+        self.service.make("/v1/projects", {"name": "p", "locations": [
+            pattern or f"{self.images}/*"]}, self.admin)
 
     def node(self, name, *disks, **options):
         body = {"name": name, "disks": [str(d) for d in disks]}

@@ -9,22 +9,11 @@ import pytest
 import ceph
 import disk_image
 import system_image
-from conftest import TIMEOUT, run
 from snapshots import Refused, Snapshots
 
 pytestmark = pytest.mark.xdist_group("ceph")
 MEGABYTE = 1 << 20
 OBJECT = 4 * MEGABYTE
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    reason = ceph.why_not()
-    if reason:
-        pytest.skip(reason)
-    c = ceph.Ceph()
-    yield c
-    c.remove()
 
 
 @pytest.fixture
@@ -61,19 +50,6 @@ def image(cluster, content, request):
     cluster.rbd("import", content, f"rbd/{name}")
     yield name
     cluster.remove_image(f"rbd/{name}")
-
-
-def write(cluster, image, off, data):
-    """Into an image, as its user does."""
-    script = ("import rados, rbd, sys\n"
-              "with rados.Rados(conffile=sys.argv[1]) as c, c.open_ioctx('rbd') as io:\n"
-              "    with rbd.Image(io, sys.argv[2]) as i: i.write(sys.stdin.buffer.read(),"
-              " int(sys.argv[3]))\n")
-    run("/usr/bin/python3", "-c", script, cluster.conf, image, off, input=data)
-
-
-def state(cluster, image):
-    return cluster.snapshots(f"rbd/{image}"), cluster.images(), cluster.trash()
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -136,7 +112,7 @@ def test_holes_are_not_read(rbd, cluster, tmp_path):
 def test_every_byte_is_the_same(rbd, cluster, image, content):
     assert rbd.output("cat", "--disk", f"rbd:rbd/{image}") == content.read_bytes()
     cluster.rbd("snap", "create", f"rbd/{image}@old")
-    write(cluster, image, OBJECT + 5, b"changed")
+    cluster.write(image, OBJECT + 5, b"changed")
     assert rbd.output("cat", "--disk", f"rbd:rbd/{image}@old") == content.read_bytes()
     now = rbd.output("cat", "--disk", f"rbd:rbd/{image}")
     assert now[OBJECT + 5:OBJECT + 12] == b"changed"
@@ -148,7 +124,7 @@ def test_a_clone_is_read_with_what_it_shares(rbd, cluster, image, content, featu
     cluster.rbd("snap", "protect", f"rbd/{image}@base")
     name = f"clone{len(features)}"
     cluster.rbd("clone", "--image-feature", features, f"rbd/{image}@base", f"rbd/{name}")
-    write(cluster, name, 7 * OBJECT, b"own")
+    cluster.write(name, 7 * OBJECT, b"own")
     expected = bytearray(content.read_bytes())
     expected[7 * OBJECT:7 * OBJECT + 3] = b"own"
     assert rbd.output("cat", "--disk", f"rbd:rbd/{name}") == expected
@@ -218,20 +194,20 @@ def test_a_user_who_may_only_read(rbd, cluster, image, content, tmp_path):
 @pytest.mark.parametrize("options", [(), ("--deep",)], ids=["light", "deep"])
 def test_a_view_is_of_one_moment_and_leaves_nothing(snapshots, cluster, image, content, tmp_path,
                                                     options):
-    before = state(cluster, image)
+    before = cluster.state(image)
     handle = snapshots.plan(f"rbd:rbd/{image}", *options)
-    assert state(cluster, image) == before
+    assert cluster.state(image) == before
     with snapshots.make(handle, *options) as view:
         assert view.disk["name"] == f"rbd:rbd/{image}" and view.disk["format"] == "raw"
-        write(cluster, image, 100, b"later")
+        cluster.write(image, 100, b"later")
         assert view.read(tmp_path / "read") == content.read_bytes()
         view.verify()
         made = json.loads(handle)
         light = (sorted(before[0] + [made["snapshot"]]), before[1], [])
         deep = (before[0], sorted(before[1] + [made.get("copy", "")]), [])
-        assert state(cluster, image) == (deep if options else light)
+        assert cluster.state(image) == (deep if options else light)
     snapshots.drop(handle)
-    assert state(cluster, image) == before
+    assert cluster.state(image) == before
     snapshots.drop(handle)
 
 
@@ -281,53 +257,53 @@ DEEP = [("rbd_create4", 1, 0), ("rbd_aio_write", 1, 1), ("rbd_snap_remove", 1, 1
 @pytest.mark.parametrize("options,stages", [((), LIGHT), (("--deep",), DEEP)],
                          ids=["light", "deep"])
 def test_wherever_the_making_is_killed_nothing_stays(snapshots, cluster, image, options, stages):
-    before = state(cluster, image)
+    before = cluster.state(image)
     handle = snapshots.plan(f"rbd:rbd/{image}", *options)
     for function, made_snapshots, made_images in stages:
         assert snapshots.killed_in(function, "make", handle, options=options), function
-        now = state(cluster, image)
+        now = cluster.state(image)
         assert (len(now[0]) - len(before[0]), len(now[1]) - len(before[1])) == \
             (made_snapshots, made_images), function
         snapshots.drop(handle)
-        assert state(cluster, image) == before, function
+        assert cluster.state(image) == before, function
 
 
 @pytest.mark.parametrize("function", ["rbd_snap_remove", "rbd_remove"])
 def test_wherever_the_dropping_is_killed_it_can_go_on(snapshots, cluster, image, function):
-    before = state(cluster, image)
+    before = cluster.state(image)
     handle = snapshots.plan(f"rbd:rbd/{image}", "--deep")
     assert snapshots.killed_in("rbd_snap_is_protected", "make", handle, options=["--deep"])
     assert snapshots.killed_in(function, "drop", handle)
     snapshots.drop(handle)
-    assert state(cluster, image) == before
+    assert cluster.state(image) == before
 
 
 def test_a_copy_that_is_not_wanted_any_more_stops(snapshots, cluster, image):
-    before = state(cluster, image)
+    before = cluster.state(image)
     handle = snapshots.plan(f"rbd:rbd/{image}", "--deep")
     with pytest.raises(Refused, match="stopped"):
         snapshots.make(handle, "--deep", "--stop-at", "3")
-    assert state(cluster, image) != before
+    assert cluster.state(image) != before
     snapshots.drop(handle)
-    assert state(cluster, image) == before
+    assert cluster.state(image) == before
 
 
 def test_a_copy_without_a_head_can_be_dropped(snapshots, cluster, image):
     """As a death between the two steps of Ceph's own making leaves it."""
-    before = state(cluster, image)
+    before = cluster.state(image)
     handle = snapshots.plan(f"rbd:rbd/{image}", "--deep")
     copy = json.loads(handle)["copy"]
     cluster.rbd("create", "--size", "40M", f"rbd/{copy}")
     number = json.loads(cluster.rbd("info", f"rbd/{copy}", "--format", "json"))["id"]
     cluster.run("rados", "-p", "rbd", "rm", f"rbd_header.{number}")
     snapshots.drop(handle)
-    assert state(cluster, image) == before
+    assert cluster.state(image) == before
 
 
 def test_an_older_snapshot_of_the_same_handle_is_replaced(snapshots, cluster, image, tmp_path):
     handle = snapshots.plan(f"rbd:rbd/{image}")
     cluster.rbd("snap", "create", f"rbd/{image}@{json.loads(handle)['snapshot']}")
-    write(cluster, image, 0, b"newer")
+    cluster.write(image, 0, b"newer")
     with snapshots.make(handle) as view:
         assert view.read(tmp_path / "read")[:5] == b"newer"
     snapshots.drop(handle)
@@ -386,7 +362,7 @@ def test_a_snapshot_that_the_location_names_is_read_and_left(snapshots, cluster,
                                                              tmp_path):
     cluster.rbd("snap", "create", f"rbd/{image}@mine")
     location = f"rbd:rbd/{image}@mine"
-    write(cluster, image, 0, b"later")
+    cluster.write(image, 0, b"later")
     for options in ((), ("--deep",)):
         handle = snapshots.plan(location, *options)
         with snapshots.make(handle, *options) as view:
@@ -415,9 +391,9 @@ def test_a_kept_snapshot_tells_what_has_changed(assay, cluster, image):
     first = look()
     ranges = ("0:65536", f"{8 * OBJECT}:10")
     assert keeping("unchanged", location, first, *ranges) == "unchanged"
-    write(cluster, image, 3 * OBJECT, b"elsewhere")
+    cluster.write(image, 3 * OBJECT, b"elsewhere")
     assert keeping("unchanged", location, first, *ranges) == "unchanged"
-    write(cluster, image, 8 * OBJECT, b"here")
+    cluster.write(image, 8 * OBJECT, b"here")
     assert keeping("unchanged", location, first, *ranges) == "changed"
     second = look()
     assert keeping("unchanged", location, first, *ranges) == "changed"

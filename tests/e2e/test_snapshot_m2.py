@@ -4,7 +4,6 @@ import sqlite3
 
 import pytest
 
-import ceph
 from hil import M2, M2Database
 from snapshots import Refused, Snapshots
 
@@ -72,16 +71,6 @@ class Site:
 
     def images(self):
         return self.cluster.rbd("ls", "rbd").decode().split()
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    reason = ceph.why_not()
-    if reason:
-        pytest.skip(reason)
-    c = ceph.Ceph()
-    yield c
-    c.remove()
 
 
 @pytest.fixture
