@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "introspect/matching.h"
 #include "introspect/weigh.h"
+#include "store/events.h"
 #include "store/installed.h"
 
 struct judging {
@@ -370,6 +371,21 @@ static struct subject *subject_of(const struct judging *j, enum thing_kind kind,
     return s;
 }
 
+static bool tell(struct scale *scale, struct sql *db, struct wording *words,
+                 const struct subject *before, struct subject *s, GError **error)
+{
+    GError *failure = NULL;
+    g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func((GDestroyNotify)event_free);
+    s->name = subject_name(db, s, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return false;
+    }
+    return weigh_tell(scale, db, words, before != NULL ? before->told : NULL, s, "introspection",
+                      events, error) &&
+           event_add_all(db, events, error);
+}
+
 bool judging_keep(struct sql *db, const struct judging *j, enum thing_kind kind,
                   const struct thing *t, const char *frame, struct judged *out, GError **error)
 {
@@ -383,9 +399,7 @@ bool judging_keep(struct sql *db, const struct judging *j, enum thing_kind kind,
     g_autoptr(exposures) e = contexts != NULL ? exposures_load(db, s->installed, error) : NULL;
     if (e == NULL || !weigh(scale, s, e, contexts, error) ||
         !describe_changes(scale, db, words, before, s, &changes, error) ||
-        !subject_save(db, s, before, error) ||
-        !weigh_tell(scale, db, words, before != NULL ? before->told : NULL, s, "introspection",
-                    error))
+        !subject_save(db, s, before, error) || !tell(scale, db, words, before, s, error))
         return false;
     judged_done(out);
     out->summary = g_strdup(s->summary);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "introspect/matching.h"
 #include "introspect/weigh.h"
+#include "store/events.h"
 
 /* How many things are weighed in one transaction: others wait for its end. */
 #define THINGS 100
@@ -112,8 +113,14 @@ static bool unchanged(const struct subject *s, const struct subject *before)
     return number_set_equal(s->told, before->told) && g_str_equal(s->summary, before->summary);
 }
 
-/* Things for which nothing has changed are only noted, all at once. */
-static bool weigh_one(struct rejudging *r, struct subject *s, GArray *confirmed, GError **error)
+/* What has come out for some things; it is written all at once. */
+struct weighed {
+    GArray *confirmed;  /* int64_t: subjects of which nothing has changed */
+    GPtrArray *changed; /* struct subject */
+    GPtrArray *events;  /* struct event */
+};
+
+static bool weigh_one(struct rejudging *r, struct subject *s, struct weighed *out, GError **error)
 {
     g_autoptr(subject) before = g_new0(struct subject, 1);
     before->number = s->number;
@@ -125,17 +132,20 @@ static bool weigh_one(struct rejudging *r, struct subject *s, GArray *confirmed,
     if (!weigh(r->scale, s, r->exposures, r->contexts, error))
         return false;
     if (unchanged(s, before)) {
-        g_array_append_val(confirmed, s->number);
+        g_array_append_val(out->confirmed, s->number);
         return true;
     }
-    return subject_save(r->db, s, before, error) &&
-           weigh_tell(r->scale, r->db, r->words, before->told, s, "advisories", error);
+    g_ptr_array_add(out->changed, s);
+    return weigh_tell(r->scale, r->db, r->words, before->told, s, "advisories", out->events, error);
 }
 
 static bool weigh_some(struct sql *db, void *user, GError **error)
 {
     struct rejudging *r = user;
     g_autoptr(GArray) confirmed = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    g_autoptr(GPtrArray) changed = g_ptr_array_new();
+    g_autoptr(GPtrArray) events = g_ptr_array_new_with_free_func((GDestroyNotify)event_free);
+    struct weighed out = { confirmed, changed, events };
     g_autoptr(GPtrArray) subjects = subject_unjudged(db, r->advisories, r->after, THINGS, error);
     if (subjects == NULL)
         return false;
@@ -143,10 +153,11 @@ static bool weigh_some(struct sql *db, void *user, GError **error)
     for (guint i = 0; i < subjects->len; i++) {
         struct subject *s = subjects->pdata[i];
         r->last = s->number;
-        if (is_known(r, s) && !weigh_one(r, s, confirmed, error))
+        if (is_known(r, s) && !weigh_one(r, s, &out, error))
             return false;
     }
-    return subject_confirm(db, confirmed, r->advisories, error);
+    return subject_confirm(db, confirmed, r->advisories, error) &&
+           subject_retell(db, changed, error) && event_add_all(db, events, error);
 }
 
 static bool weigh_things(struct rejudging *r, GError **error)

@@ -238,21 +238,18 @@ static void compare_told(const GArray *before, const GArray *now, struct differe
     }
 }
 
-static bool write_change(struct scale *scale, struct sql *db, struct wording *words, uint64_t told,
-                         bool present, struct json_writer *w, GError **error)
+static void write_change(struct scale *scale, struct wording *words, uint64_t told, bool present,
+                         struct json_writer *w)
 {
     int64_t v = TOLD_VULNERABILITY(told);
-    struct finding_words f = { 0 };
     const struct mark *m = present ? &g_array_index(scale->marks, struct mark, v) : NULL;
-    if (present ? !wording_of(db, words, m->carrier, v, &f, error)
-                : !wording_id(db, words, v, &f.id, error))
-        return false;
     jw_object_begin(w, NULL);
-    jw_string(w, "id", f.id);
+    jw_string(w, "id", wording_id(words, v));
     jw_string(w, "severity", severity_name((enum severity)TOLD_SEVERITY(told)));
     if (TOLD_EXPLOITED(told))
         jw_bool(w, "known_exploited", true);
     if (present) {
+        const struct finding_words f = wording_of(words, m->carrier, v);
         jw_string(w, "package", f.package);
         jw_string(w, "version", f.version);
         jw_string_opt(w, "fixed_version", f.fixed);
@@ -260,19 +257,25 @@ static bool write_change(struct scale *scale, struct sql *db, struct wording *wo
             jw_u64(w, "packages", m->packages);
     }
     jw_object_end(w);
-    return true;
 }
 
 static bool write_list(struct scale *scale, struct sql *db, struct wording *words, const char *name,
                        GArray *list, bool present, struct json_writer *w, GError **error)
 {
     g_autofree char *count = g_strconcat(name, "_count", NULL);
+    struct finding_key keys[LISTED];
+    guint listed = MIN(list->len, LISTED);
     g_array_sort(list, worst_first);
-    jw_array_begin(w, name);
-    for (guint i = 0; i < list->len && i < LISTED; i++) {
-        if (!write_change(scale, db, words, number_at(list, i), present, w, error))
-            return false;
+    for (guint i = 0; i < listed; i++) {
+        int64_t v = TOLD_VULNERABILITY(number_at(list, i));
+        int64_t carrier = present ? g_array_index(scale->marks, struct mark, v).carrier : 0;
+        keys[i] = (struct finding_key){ carrier, v };
     }
+    if (!wording_load(db, words, keys, listed, error))
+        return false;
+    jw_array_begin(w, name);
+    for (guint i = 0; i < listed; i++)
+        write_change(scale, words, number_at(list, i), present, w);
     jw_array_end(w);
     jw_u64(w, count, list->len);
     return true;
@@ -297,22 +300,16 @@ static bool same(const GArray *before, const GArray *now)
 }
 
 bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, const GArray *before,
-                const struct subject *s, const char *cause, GError **error)
+                const struct subject *s, const char *cause, GPtrArray *events, GError **error)
 {
     struct weigh_changes changes = { 0 };
     struct json_writer w;
-    GError *failure = NULL;
-    if (same(before, s->told))
+    if (s->name == NULL || same(before, s->told))
         return true;
-    g_autofree char *name = subject_name(db, s, &failure);
-    if (failure != NULL)
-        g_propagate_error(error, failure);
-    if (name == NULL)
-        return failure == NULL; /* it is gone: there is nobody to be told */
     jw_init(&w, NULL, true);
     jw_object_begin(&w, NULL);
     jw_string(&w, thing_kind_name(s->kind), s->thing);
-    jw_string(&w, "name", name);
+    jw_string(&w, "name", s->name);
     jw_string(&w, "cause", cause);
     jw_bool(&w, "first", before == NULL);
     bool ok = weigh_write_changes(scale, db, words, before, s, &w, &changes, error);
@@ -323,6 +320,12 @@ bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, cons
     jw_object_end(&w);
     jw_object_end(&w);
     g_autofree char *data = take_text(&w);
-    return ok && (changes.added + changes.gone + changes.worse == 0 ||
-                  event_add(db, s->project, "findings.changed", data, error));
+    if (!ok || changes.added + changes.gone + changes.worse == 0)
+        return ok;
+    struct event *e = g_new0(struct event, 1);
+    e->project = g_strdup(s->project);
+    e->kind = g_strdup("findings.changed");
+    e->data = g_steal_pointer(&data);
+    g_ptr_array_add(events, e);
+    return true;
 }

@@ -32,7 +32,8 @@ struct weigh_changes {
 bool weigh_write_changes(struct scale *scale, struct sql *db, struct wording *words,
                          const GArray *before, const struct subject *s, struct json_writer *w,
                          struct weigh_changes *out, GError **error);
-/* Adds the event "findings.changed" when there is a difference; cause: "introspection",
- * "advisories". In a transaction of the caller's. */
+/* Appends the event "findings.changed" (struct event) when there is a difference, for
+ * event_add_all(). cause: "introspection", "advisories". s->name NULL: the thing is gone, and
+ * nobody is told. */
 bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, const GArray *before,
-                const struct subject *s, const char *cause, GError **error);
+                const struct subject *s, const char *cause, GPtrArray *events, GError **error);

@@ -1,6 +1,7 @@
 #include "store/deliveries.h"
 
 #include "base/error.h"
+#include "store/events.h"
 
 #define COLUMNS                                                                                    \
     "id, project, notification, event, kind, data, state, reason, job, time, attempts, status,"    \
@@ -80,16 +81,28 @@ static GPtrArray *who_wants(struct sql *db, const char *project, const char *kin
     return NULL;
 }
 
-bool delivery_add_for_event(struct sql *db, const char *project, const char *event,
-                            const char *kind, const char *data, int64_t time, GError **error)
+bool delivery_add_for_events(struct sql *db, const GPtrArray *events, GError **error)
 {
-    g_autoptr(GPtrArray) ids = who_wants(db, project, kind, error);
-    bool ok = ids != NULL;
-    for (guint i = 0; ok && i < ids->len; i++) {
-        g_autofree char *id = store_id_new();
-        ok = insert(db, id, project, g_ptr_array_index(ids, i), event, kind, data, time, error);
+    /* "PROJECT KIND" -> identifiers of notifications: events come in numbers, of few kinds. */
+    g_autoptr(GHashTable) wanted =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    for (guint i = 0; i < events->len; i++) {
+        const struct event *e = events->pdata[i];
+        g_autofree char *key = g_strconcat(e->project, " ", e->kind, NULL);
+        GPtrArray *ids = g_hash_table_lookup(wanted, key);
+        if (ids == NULL) {
+            ids = who_wants(db, e->project, e->kind, error);
+            if (ids == NULL)
+                return false;
+            g_hash_table_insert(wanted, g_steal_pointer(&key), ids);
+        }
+        for (guint k = 0; k < ids->len; k++) {
+            g_autofree char *id = store_id_new();
+            if (!insert(db, id, e->project, ids->pdata[k], e->id, e->kind, e->data, e->time, error))
+                return false;
+        }
     }
-    return ok;
+    return true;
 }
 
 char *delivery_add_trial(struct sql *db, const char *project, const char *notification,

@@ -22,9 +22,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(delivery, delivery_free)
 
 /* All of these in a transaction of the caller's. */
 
-/* One for every enabled notification of the project that wants events of that kind. */
-bool delivery_add_for_event(struct sql *db, const char *project, const char *event,
-                            const char *kind, const char *data, int64_t time, GError **error);
+/* Of each event (struct event), one for every enabled notification of its project that wants events
+ * of that kind. */
+bool delivery_add_for_events(struct sql *db, const GPtrArray *events, GError **error);
 /* One whatever the notification wants, to try it; its identifier, g_free(). */
 char *delivery_add_trial(struct sql *db, const char *project, const char *notification,
                          const char *data, GError **error);

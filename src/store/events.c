@@ -16,12 +16,34 @@ void event_free(struct event *e)
 bool event_add(struct sql *db, const char *project, const char *kind, const char *data,
                GError **error)
 {
-    g_autofree char *id = store_id_new();
+    struct event e = { .project = (char *)project, .kind = (char *)kind, .data = (char *)data };
+    gpointer one = &e;
+    const GPtrArray events = { &one, 1 };
+    bool ok = event_add_all(db, &events, error);
+    g_free(e.id);
+    return ok;
+}
+
+bool event_add_all(struct sql *db, const GPtrArray *events, GError **error)
+{
+    enum { COLUMNS = 5 };
+    g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
     int64_t now = store_now();
-    return sql_run(db, NULL, error,
-                   "INSERT INTO event (id, project, kind, data, time) VALUES ($1, $2, $3, $4, $5)",
-                   "ssssi", id, project, kind, data, now) &&
-           delivery_add_for_event(db, project, id, kind, data, now, error);
+    for (guint i = 0; i < events->len; i++) {
+        struct event *e = events->pdata[i];
+        g_free(e->id);
+        e->id = store_id_new();
+        e->time = now;
+        const struct sql_value v[COLUMNS] = {
+            { .type = 's', .text = e->id },   { .type = 's', .text = e->project },
+            { .type = 's', .text = e->kind }, { .type = 's', .text = e->data },
+            { .type = 'i', .number = now },
+        };
+        g_array_append_vals(values, v, COLUMNS);
+    }
+    return sql_insert(db, error, "INSERT INTO event (id, project, kind, data, time)", "", COLUMNS,
+                      (const struct sql_value *)(const void *)values->data, events->len) &&
+           delivery_add_for_events(db, events, error);
 }
 
 GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *project,

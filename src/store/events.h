@@ -1,5 +1,5 @@
-/* What happened, for those who listen (GET /v1/events), and for notifications: one row an event, kept
- * for some days. */
+/* What happened, for those who listen (GET /v1/events), and for notifications: one row an event,
+ * kept for some days. */
 #pragma once
 #include "store/caller.h"
 #include "store/store.h"
@@ -18,6 +18,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(event, event_free)
  * "findings.gone", "node.created"...; in the transaction of what it tells of. */
 bool event_add(struct sql *db, const char *project, const char *kind, const char *data,
                GError **error);
+/* The same for many, of which project, kind and data are set; sets their ids and times. */
+bool event_add_all(struct sql *db, const GPtrArray *events, GError **error);
 /* After the identifier `after` ("" from the first that is kept), in order, of projects that the
  * caller sees; project NULL: all of them. */
 GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *project,

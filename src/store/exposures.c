@@ -125,13 +125,25 @@ struct exposures *exposures_load_all(struct sql *db, GError **error)
 /* --- words ---------------------------------------------------------------------------------------
  */
 
+guint finding_key_hash(gconstpointer p)
+{
+    const struct finding_key *k = p;
+    return (guint)(k->installed * 2654435761u ^ k->vulnerability);
+}
+
+gboolean finding_key_equal(gconstpointer pa, gconstpointer pb)
+{
+    const struct finding_key *a = pa, *b = pb;
+    return a->installed == b->installed && a->vulnerability == b->vulnerability;
+}
+
 struct package_words {
     char *name, *version;
 };
 struct wording {
     GHashTable *ids;      /* int64_t * -> char * */
     GHashTable *packages; /* int64_t * -> struct package_words */
-    GHashTable *fixes;    /* "INSTALLED VULNERABILITY" -> char *, "" none */
+    GHashTable *fixes;    /* struct finding_key * -> char *, "" none */
 };
 
 static void package_words_free(gpointer data)
@@ -147,7 +159,7 @@ struct wording *wording_new(void)
     struct wording *w = g_new0(struct wording, 1);
     w->ids = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     w->packages = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, package_words_free);
-    w->fixes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    w->fixes = g_hash_table_new_full(finding_key_hash, finding_key_equal, g_free, g_free);
     return w;
 }
 
@@ -161,83 +173,129 @@ void wording_free(struct wording *w)
     g_free(w);
 }
 
-bool wording_id(struct sql *db, struct wording *w, int64_t vulnerability, const char **out,
-                GError **error)
+static void set_id(struct wording *w, int64_t vulnerability, const char *name)
 {
-    GError *failure = NULL;
-    *out = g_hash_table_lookup(w->ids, &vulnerability);
-    if (*out != NULL)
-        return true;
-    g_autoptr(sql_rows) rows = sql_query(
-        db, error, "SELECT name FROM vulnerability WHERE number = $1", "i", vulnerability);
-    if (rows == NULL)
-        return false;
-    char *text = g_strdup(sql_rows_next(rows, &failure) ? sql_text(rows, 0) : "");
-    g_hash_table_insert(w->ids, g_memdup2(&vulnerability, sizeof vulnerability), text);
-    *out = text;
-    if (failure != NULL)
-        g_propagate_error(error, failure);
-    return failure == NULL;
+    g_hash_table_replace(w->ids, g_memdup2(&vulnerability, sizeof vulnerability), g_strdup(name));
 }
 
-static struct package_words *package_of(struct sql *db, struct wording *w, int64_t installed,
-                                        GError **error)
+static void set_package(struct wording *w, int64_t installed, const char *name, const char *version)
 {
-    GError *failure = NULL;
-    struct package_words *p = g_hash_table_lookup(w->packages, &installed);
-    if (p != NULL)
-        return p;
-    g_autoptr(sql_rows) rows = sql_query(
-        db, error, "SELECT name, version FROM installed WHERE number = $1", "i", installed);
-    if (rows == NULL)
-        return NULL;
-    bool there = sql_rows_next(rows, &failure);
-    p = g_new0(struct package_words, 1);
-    p->name = g_strdup(there ? sql_text(rows, 0) : "");
-    p->version = g_strdup(there ? sql_text(rows, 1) : "");
-    g_hash_table_insert(w->packages, g_memdup2(&installed, sizeof installed), p);
-    if (failure == NULL)
-        return p;
-    g_propagate_error(error, failure);
-    return NULL;
+    struct package_words *p = g_new0(struct package_words, 1);
+    p->name = g_strdup(name);
+    p->version = g_strdup(version);
+    g_hash_table_replace(w->packages, g_memdup2(&installed, sizeof installed), p);
 }
 
-static const char *fix_of(struct sql *db, struct wording *w, int64_t installed,
-                          int64_t vulnerability, GError **error)
+static void set_fix(struct wording *w, const struct finding_key *key, const char *fixed)
 {
-    char key[48];
-    GError *failure = NULL;
-    (void)g_snprintf(key, sizeof key, "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT, installed,
-                     vulnerability);
-    char *fix = g_hash_table_lookup(w->fixes, key);
-    if (fix != NULL)
-        return fix;
-    g_autoptr(sql_rows) rows = sql_query(
-        db, error, "SELECT fixed FROM finding WHERE installed = $1 AND vulnerability = $2", "ii",
-        installed, vulnerability);
-    if (rows == NULL)
-        return NULL;
-    bool there = sql_rows_next(rows, &failure) && sql_text(rows, 0) != NULL;
-    fix = g_strdup(there ? sql_text(rows, 0) : "");
-    g_hash_table_insert(w->fixes, g_strdup(key), fix);
-    if (failure == NULL)
-        return fix;
-    g_propagate_error(error, failure);
-    return NULL;
+    g_hash_table_replace(w->fixes, g_memdup2(key, sizeof *key), g_strdup(fixed));
 }
 
-bool wording_of(struct sql *db, struct wording *w, int64_t installed, int64_t vulnerability,
-                struct finding_words *out, GError **error)
+/* What is to be asked for: struct sql_value. Until there is an answer, all are taken to be gone. */
+struct questions {
+    GArray *ids, *packages, *fixes;
+};
+
+static void ask(GArray *list, int64_t number)
 {
-    const char *id;
-    if (!wording_id(db, w, vulnerability, &id, error))
-        return false;
-    const struct package_words *p = package_of(db, w, installed, error);
-    const char *fix = p != NULL ? fix_of(db, w, installed, vulnerability, error) : NULL;
-    if (fix == NULL)
-        return false;
-    *out = (struct finding_words){
-        .id = id, .package = p->name, .version = p->version, .fixed = *fix != '\0' ? fix : NULL
-    };
+    const struct sql_value v = { .type = 'i', .number = number };
+    g_array_append_val(list, v);
+}
+
+static void collect_questions(struct wording *w, const struct finding_key *keys, guint count,
+                              struct questions *q)
+{
+    for (guint i = 0; i < count; i++) {
+        const struct finding_key *k = &keys[i];
+        if (!g_hash_table_contains(w->ids, &k->vulnerability)) {
+            set_id(w, k->vulnerability, "");
+            ask(q->ids, k->vulnerability);
+        }
+        if (k->installed == 0)
+            continue;
+        if (!g_hash_table_contains(w->packages, &k->installed)) {
+            set_package(w, k->installed, "", "");
+            ask(q->packages, k->installed);
+        }
+        if (!g_hash_table_contains(w->fixes, k)) {
+            set_fix(w, k, "");
+            ask(q->fixes, k->installed);
+            ask(q->fixes, k->vulnerability);
+        }
+    }
+}
+
+static void take_id(struct wording *w, struct sql_rows *rows)
+{
+    set_id(w, sql_int(rows, 0), sql_text(rows, 1));
+}
+
+static void take_package(struct wording *w, struct sql_rows *rows)
+{
+    set_package(w, sql_int(rows, 0), sql_text(rows, 1), sql_text(rows, 2));
+}
+
+static void take_fix(struct wording *w, struct sql_rows *rows)
+{
+    const struct finding_key key = { sql_int(rows, 0), sql_int(rows, 1) };
+    const char *fixed = sql_text(rows, 2);
+    set_fix(w, &key, fixed != NULL ? fixed : "");
+}
+
+static bool answer(struct sql *db, struct wording *w, const char *statement, unsigned columns,
+                   const GArray *values, void (*take)(struct wording *w, struct sql_rows *rows),
+                   GError **error)
+{
+    GError *failure = NULL;
+    guint count = values->len / columns;
+    for (guint at = 0, n; at < count; at += n) {
+        n = MIN(count - at, sql_batch(db));
+        g_autoptr(sql_rows) rows =
+            sql_query_rows(db, error, statement, columns,
+                           &g_array_index(values, struct sql_value, at * columns), n);
+        if (rows == NULL)
+            return false;
+        while (sql_rows_next(rows, &failure))
+            take(w, rows);
+        if (failure != NULL) {
+            g_propagate_error(error, failure);
+            return false;
+        }
+    }
     return true;
+}
+
+bool wording_load(struct sql *db, struct wording *w, const struct finding_key *keys, guint count,
+                  GError **error)
+{
+    g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    g_autoptr(GArray) packages = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    g_autoptr(GArray) fixes = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    struct questions q = { ids, packages, fixes };
+    collect_questions(w, keys, count, &q);
+    return answer(db, w, "SELECT number, name FROM vulnerability WHERE number IN (@ROWS@)", 1, ids,
+                  take_id, error) &&
+           answer(db, w, "SELECT number, name, version FROM installed WHERE number IN (@ROWS@)", 1,
+                  packages, take_package, error) &&
+           answer(db, w,
+                  "SELECT installed, vulnerability, fixed FROM finding"
+                  " WHERE (installed, vulnerability) IN (@ROWS@)",
+                  2, fixes, take_fix, error);
+}
+
+const char *wording_id(const struct wording *w, int64_t vulnerability)
+{
+    const char *id = g_hash_table_lookup(w->ids, &vulnerability);
+    return id != NULL ? id : "";
+}
+
+struct finding_words wording_of(const struct wording *w, int64_t installed, int64_t vulnerability)
+{
+    const struct finding_key key = { installed, vulnerability };
+    const struct package_words *p = g_hash_table_lookup(w->packages, &installed);
+    const char *fix = g_hash_table_lookup(w->fixes, &key);
+    return (struct finding_words){ .id = wording_id(w, vulnerability),
+                                   .package = p != NULL ? p->name : "",
+                                   .version = p != NULL ? p->version : "",
+                                   .fixed = fix != NULL && *fix != '\0' ? fix : NULL };
 }

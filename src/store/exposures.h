@@ -20,6 +20,13 @@ int64_t exposures_top(const struct exposures *e);
 /* NULL and 0 when it has none. */
 const struct exposure *exposures_of(const struct exposures *e, int64_t installed, guint *count);
 
+/* A finding: what has it (0: of no matter here), and the vulnerability. */
+struct finding_key {
+    int64_t installed, vulnerability;
+};
+guint finding_key_hash(gconstpointer key);
+gboolean finding_key_equal(gconstpointer a, gconstpointer b);
+
 /* Names for numbers, and what of a finding people are told; asked for once, then remembered. */
 struct finding_words {
     const char *id, *package, *version, *fixed; /* fixed NULL: none */
@@ -29,9 +36,9 @@ typedef struct wording wording;
 struct wording *wording_new(void);
 void wording_free(struct wording *w);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(wording, wording_free)
-/* Valid as long as w; texts are "" where the store no longer has them. */
-bool wording_of(struct sql *db, struct wording *w, int64_t installed, int64_t vulnerability,
-                struct finding_words *out, GError **error);
-/* "" when it is gone. */
-bool wording_id(struct sql *db, struct wording *w, int64_t vulnerability, const char **out,
-                GError **error);
+/* Asks for what is not known yet. */
+bool wording_load(struct sql *db, struct wording *w, const struct finding_key *keys, guint count,
+                  GError **error);
+/* Of what was loaded, valid as long as w; texts are "" where the store no longer has them. */
+struct finding_words wording_of(const struct wording *w, int64_t installed, int64_t vulnerability);
+const char *wording_id(const struct wording *w, int64_t vulnerability);

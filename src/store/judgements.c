@@ -1,6 +1,7 @@
 #include "store/judgements.h"
 
 #include "base/error.h"
+#include "store/exposures.h"
 #include "store/store.h"
 
 /* A vulnerability, as the store has it. */
@@ -181,22 +182,6 @@ static bool intern_vulnerabilities(struct sql *db, struct judgement_writer *w,
 
 /* --- findings -----------------------------------------------------------------------------------
  */
-
-struct finding_key {
-    int64_t installed, vulnerability;
-};
-
-static guint key_hash(gconstpointer p)
-{
-    const struct finding_key *k = p;
-    return (guint)(k->installed * 2654435761u ^ k->vulnerability);
-}
-
-static gboolean key_equal(gconstpointer pa, gconstpointer pb)
-{
-    const struct finding_key *a = pa, *b = pb;
-    return a->installed == b->installed && a->vulnerability == b->vulnerability;
-}
 
 /* A finding that the store has. */
 struct stored {
@@ -380,7 +365,8 @@ static void once_free(gpointer data)
 static bool write_findings(struct sql *db, void *user, GError **error)
 {
     struct writing *g = user;
-    g_autoptr(GHashTable) old = g_hash_table_new_full(key_hash, key_equal, NULL, stored_free);
+    g_autoptr(GHashTable) old =
+        g_hash_table_new_full(finding_key_hash, finding_key_equal, NULL, stored_free);
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(once_free);
     g_array_set_size(g->upserts, 0);
     g_array_set_size(g->notices, 0);

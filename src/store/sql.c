@@ -198,23 +198,31 @@ static void add_first_row(GString *text, const struct sql *db, const struct sql_
     g_string_append_c(text, ')');
 }
 
+struct sql_rows *sql_query_rows(struct sql *db, GError **error, const char *statement,
+                                unsigned columns, const struct sql_value *values, unsigned rows)
+{
+    g_assert(rows > 0 && rows <= db->drv->batch);
+    g_autoptr(GString) list = g_string_new(NULL);
+    add_first_row(list, db, values, columns);
+    for (unsigned i = 1; i < rows; i++) {
+        g_string_append(list, ", (");
+        add_parameters(list, i * columns + 1, columns);
+        g_string_append_c(list, ')');
+    }
+    g_auto(GStrv) parts = g_strsplit(statement, "@ROWS@", -1);
+    g_autofree char *text = g_strjoinv(list->str, parts);
+    return db->drv->query(db, text, values, rows * columns, NULL, error);
+}
+
 bool sql_run_rows(struct sql *db, GError **error, const char *statement, unsigned columns,
                   const struct sql_value *values, size_t rows)
 {
-    g_auto(GStrv) parts = g_strsplit(statement, "@ROWS@", -1);
     for (size_t done = 0, some; done < rows; done += some) {
         some = MIN(rows - done, (size_t)db->drv->batch);
-        g_autoptr(GString) list = g_string_new(NULL);
-        add_first_row(list, db, values, columns);
-        for (unsigned i = 1; i < some; i++) {
-            g_string_append(list, ", (");
-            add_parameters(list, i * columns + 1, columns);
-            g_string_append_c(list, ')');
-        }
-        g_autofree char *text = g_strjoinv(list->str, parts);
-        g_autoptr(sql_rows) done_rows = db->drv->query(db, text, values + done * columns,
-                                                       (unsigned)some * columns, NULL, error);
-        if (done_rows == NULL)
+        struct sql_rows *run =
+            sql_query_rows(db, error, statement, columns, values + done * columns, (unsigned)some);
+        sql_rows_free(run);
+        if (run == NULL)
             return false;
     }
     return true;

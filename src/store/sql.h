@@ -73,9 +73,11 @@ struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *stat
 bool sql_run_keys(struct sql *db, GError **error, const char *statement,
                   const struct sql_value *values, unsigned fixed, unsigned count);
 
-/* The same for rows of values: "@ROWS@" stands for VALUES with `columns` columns, column1, column2...,
- * as in "(a, b) IN (@ROWS@)" or "FROM (@ROWS@) AS v". As few statements as suit the database, one
- * after the other. */
+/* The same for rows of values, at most sql_batch(): "@ROWS@" stands for VALUES with `columns`
+ * columns, column1, column2..., as in "(a, b) IN (@ROWS@)" or "FROM (@ROWS@) AS v". */
+struct sql_rows *sql_query_rows(struct sql *db, GError **error, const char *statement,
+                                unsigned columns, const struct sql_value *values, unsigned rows);
+/* For a statement that only changes things, and any number of rows. */
 bool sql_run_rows(struct sql *db, GError **error, const char *statement, unsigned columns,
                   const struct sql_value *values, size_t rows);
 

@@ -5,6 +5,7 @@
 #define COLUMNS                                                                                    \
     "s.number, s.kind, s.thing, s.project, s.frame, s.examined, s.facts, s.contexts, s.installed," \
     " s.told, s.advisories, s.judged, s.summary"
+#define NAME_COLUMN 13 /* behind them */
 #define EXISTS                                                                                     \
     "(EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"                                          \
     " OR EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing))"
@@ -14,6 +15,7 @@ void subject_free(struct subject *s)
     if (s == NULL)
         return;
     g_free(s->thing);
+    g_free(s->name);
     g_free(s->project);
     g_free(s->frame);
     g_free(s->facts);
@@ -78,7 +80,9 @@ GPtrArray *subject_unjudged(struct sql *db, int64_t advisories, int64_t after, i
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(free_subject);
     g_autoptr(sql_rows) rows =
         sql_query(db, error,
-                  "SELECT " COLUMNS " FROM subject s WHERE s.number > $1"
+                  "SELECT " COLUMNS ", coalesce((SELECT n.name FROM node n WHERE n.id = s.thing),"
+                  " (SELECT i.name FROM image i WHERE i.id = s.thing))"
+                  " FROM subject s WHERE s.number > $1"
                   " AND s.advisories <> $2 AND " EXISTS " ORDER BY s.number LIMIT $3",
                   "iii", after, advisories, limit);
     if (rows == NULL)
@@ -87,6 +91,7 @@ GPtrArray *subject_unjudged(struct sql *db, int64_t advisories, int64_t after, i
         struct subject *s = read_subject(rows, error);
         if (s == NULL)
             return NULL;
+        s->name = g_strdup(sql_text(rows, NAME_COLUMN));
         g_ptr_array_add(found, s);
     }
     if (failure == NULL)
@@ -169,6 +174,31 @@ bool subject_save(struct sql *db, struct subject *s, const struct subject *befor
                    "sissbbiisii", s->frame, s->examined, s->facts, s->contexts, installed, told,
                    s->advisories, s->judged, s->summary, uncounted, s->number) &&
            (!moved || write_carried(db, s, before, error));
+}
+
+bool subject_retell(struct sql *db, const GPtrArray *subjects, GError **error)
+{
+    enum { COLUMNS_SET = 5 };
+    g_autoptr(GPtrArray) packed = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    for (guint i = 0; i < subjects->len; i++) {
+        const struct subject *s = subjects->pdata[i];
+        GBytes *told = number_set_pack(s->told);
+        const struct sql_value v[COLUMNS_SET] = {
+            { .type = 'i', .number = s->number }, { .type = 'i', .number = s->advisories },
+            { .type = 'i', .number = s->judged }, { .type = 'b', .blob = told },
+            { .type = 's', .text = s->summary },
+        };
+        g_ptr_array_add(packed, told);
+        g_array_append_vals(values, v, COLUMNS_SET);
+    }
+    return sql_run_rows(db, error,
+                        "UPDATE subject SET advisories = v.column2, judged = v.column3,"
+                        " uncounted = CASE WHEN told = v.column4 THEN uncounted ELSE 1 END,"
+                        " told = v.column4, summary = v.column5"
+                        " FROM (@ROWS@) AS v WHERE subject.number = v.column1",
+                        COLUMNS_SET, (const struct sql_value *)(const void *)values->data,
+                        subjects->len);
 }
 
 bool subject_confirm(struct sql *db, const GArray *numbers, int64_t advisories, GError **error)

@@ -20,6 +20,7 @@ struct subject {
     int64_t number; /* 0: not in the store yet */
     enum thing_kind kind;
     char *thing, *project; /* identifiers */
+    char *name;            /* of the thing, where it was asked for; else NULL */
     char *frame;           /* identifier */
     int64_t examined;      /* when the frame was kept, Unix microseconds */
     char *facts;           /* JSON: what of the frame the summary needs (introspect/weigh.c) */
@@ -37,12 +38,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(subject, subject_free)
 /* NULL with ASSAY_ERROR_NOT_FOUND when the thing was never examined. */
 struct subject *subject_find(struct sql *db, const char *thing, GError **error);
 /* Those not judged by these advisories, with numbers above after, in order, at most limit, whose
- * things still exist. */
+ * things still exist; with their names. */
 GPtrArray *subject_unjudged(struct sql *db, int64_t advisories, int64_t after, int64_t limit,
                             GError **error);
 /* Adds or replaces a subject and what it carries; sets its number. before: what was there, NULL
  * when nothing was. In a transaction of the caller's. */
 bool subject_save(struct sql *db, struct subject *s, const struct subject *before, GError **error);
+/* Keeps what is told of them (GPtrArray of struct subject) now, by which advisories, and when. */
+bool subject_retell(struct sql *db, const GPtrArray *subjects, GError **error);
 /* Notes that nothing about them has changed by these advisories. numbers: int64_t. */
 bool subject_confirm(struct sql *db, const GArray *numbers, int64_t advisories, GError **error);
 /* Name of the node or image of a subject. NULL when it is gone, or with *error. */

@@ -86,24 +86,9 @@ static struct frame *make_frame(const json_t *fleet, unsigned node, GError **err
 struct keeping {
     const struct judging *judging;
     const struct kept_frame_body *body;
-    const struct thing *node;
+    const char *project;
+    unsigned number;
 };
-
-static bool keep(struct sql *db, void *user, GError **error)
-{
-    const struct keeping *k = user;
-    const struct kept_frame_values values = { .kind = THING_NODE,
-                                              .thing = k->node,
-                                              .introspection = "fleet",
-                                              .locations = "[]",
-                                              .identities = "[]" };
-    struct judged judged = { 0 };
-    g_autofree char *frame = kept_frame_add(db, &values, k->body, error);
-    bool ok =
-        frame != NULL && judging_keep(db, k->judging, THING_NODE, k->node, frame, &judged, error);
-    judged_done(&judged);
-    return ok;
-}
 
 static struct thing *make_node(struct sql *db, const char *project, unsigned number, GError **error)
 {
@@ -115,12 +100,29 @@ static struct thing *make_node(struct sql *db, const char *project, unsigned num
     return id != NULL ? thing_find(db, THING_NODE, &caller_service, project, id, error) : NULL;
 }
 
+/* One transaction a node: each waits for the disk. */
+static bool keep(struct sql *db, void *user, GError **error)
+{
+    const struct keeping *k = user;
+    g_autoptr(thing) node = make_node(db, k->project, k->number, error);
+    const struct kept_frame_values values = { .kind = THING_NODE,
+                                              .thing = node,
+                                              .introspection = "fleet",
+                                              .locations = "[]",
+                                              .identities = "[]" };
+    struct judged judged = { 0 };
+    g_autofree char *frame = node != NULL ? kept_frame_add(db, &values, k->body, error) : NULL;
+    bool ok =
+        frame != NULL && judging_keep(db, k->judging, THING_NODE, node, frame, &judged, error);
+    judged_done(&judged);
+    return ok;
+}
+
 static bool keep_node(struct sql *db, const char *database, const char *project,
                       const json_t *fleet, unsigned number, uint64_t *packages, GError **error)
 {
     g_autoptr(frame) f = make_frame(fleet, number, error);
-    g_autoptr(thing) node = f != NULL ? make_node(db, project, number, error) : NULL;
-    g_autoptr(judging) j = node != NULL ? judging_new(db, database, f, error) : NULL;
+    g_autoptr(judging) j = f != NULL ? judging_new(db, database, f, error) : NULL;
     char *text = NULL;
     size_t len = 0;
     if (j == NULL)
@@ -131,7 +133,7 @@ static bool keep_node(struct sql *db, const char *database, const char *project,
     ok = out != NULL && fclose(out) == 0 && ok;
     g_autoptr(kept_frame_body) body = ok ? kept_frame_pack(text, len, error) : NULL;
     free(text);
-    struct keeping k = { j, body, node };
+    struct keeping k = { j, body, project, number };
     return body != NULL && sql_transaction(db, keep, &k, error);
 }
 
