@@ -49,27 +49,29 @@ static bool on_disk(const struct ext_map *m, uint64_t place, uint64_t count)
     return place > m->fs->super.first_data_block && range_within(place, count, m->fs->super.blocks);
 }
 
-/* A block of the map, kept until another one of the same level is wanted. *fresh: just read. */
-static bool load(struct ext_map *m, unsigned level, uint64_t place, const uint8_t **out,
-                 bool *fresh, GError **error)
+/* A block of the map, kept until another one of the same level is wanted; NULL: it cannot be had.
+ * *fresh: it is not the one that was kept. */
+static const uint8_t *load(struct ext_map *m, unsigned level, uint64_t place, bool *fresh,
+                           GError **error)
 {
     uint32_t size = m->fs->super.block_size;
-    /* This includes 0, which stands for no block in m->places. */
-    if (!on_disk(m, place, 1))
-        return fail_corrupt(
-            error, "its map of blocks leads to block %" G_GUINT64_FORMAT ", which there is not",
-            place);
     *fresh = m->places[level] != place;
+    /* This includes 0, which stands for no block in m->places. */
+    if (!on_disk(m, place, 1)) {
+        fail_corrupt(error,
+                     "its map of blocks leads to block %" G_GUINT64_FORMAT ", which there is not",
+                     place);
+        return NULL;
+    }
     if (*fresh) {
         if (m->nodes[level] == NULL)
             m->nodes[level] = g_malloc(size);
         m->places[level] = 0;
         if (!block_read(m->fs->tree.block, place * size, m->nodes[level], size, error))
-            return false;
+            return NULL;
         m->places[level] = place;
     }
-    *out = m->nodes[level];
-    return true;
+    return m->nodes[level];
 }
 
 /* --- extents ------------------------------------------------------------------------------------
@@ -99,9 +101,9 @@ static bool node_checksum_good(const struct ext_map *m, const uint8_t *bytes)
 static bool load_node(struct ext_map *m, unsigned level, uint64_t place, uint32_t depth,
                       struct node *out, GError **error)
 {
-    const uint8_t *bytes;
     bool fresh;
-    if (!load(m, level, place, &bytes, &fresh, error))
+    const uint8_t *bytes = load(m, level, place, &fresh, error);
+    if (bytes == NULL)
         return false;
     if (!parse_node(bytes, m->fs->super.block_size, out) || out->depth != depth ||
         out->entries == 0)
@@ -227,15 +229,15 @@ static bool find_mapped(struct ext_map *m, uint64_t index, struct ext_run *out, 
     }
     uint64_t place = le32(m->root + 4 * (MAP_DIRECT + levels));
     for (unsigned level = 0;; level++, below /= each) {
-        const uint8_t *entries;
-        bool fresh;
         if (place == 0) {
             *out = (struct ext_run){ .start = index,
                                      .count = below * each - rest % (below * each),
                                      .zero = true };
             return true;
         }
-        if (!load(m, level, place, &entries, &fresh, error))
+        bool fresh;
+        const uint8_t *entries = load(m, level, place, &fresh, error);
+        if (entries == NULL)
             return false;
         if (level == levels)
             return run_of_entries(m, entries, rest % each, each, out, error);
