@@ -30,11 +30,13 @@ class Service:
     def __init__(self, program, folder, *options, store=None, environment=None):
         self.folder = pathlib.Path(folder)
         self.store = store or f"sqlite:{self.folder}/store.db"
+        self.key_file = self.folder / "secret.key"  # a store in a file has it beside itself anyway
         self.password_file = self.folder / "password"
         self.password_file.write_text(PASSWORD + "\n")
         self.log = self.folder / "log"
         self.command = [program, "serve", "--listen", "127.0.0.1:0", "--store", self.store,
-                        "--admin-password-file", self.password_file, *options]
+                        "--admin-password-file", self.password_file,
+                        *(["--key-file", self.key_file] if store else []), *options]
         self.environment = {**os.environ, **(environment or {})}
         self.description = None
         self.start()

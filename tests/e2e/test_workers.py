@@ -53,8 +53,9 @@ class Fleet:
 
     def __init__(self, assay, folder, images, nodes, store=None, options=None):
         self.assay, self.folder = assay, folder
-        self.environment = {**os.environ, "ASSAY_DB": str(folder / "none.db")}
         service = Service(assay.path, folder, "--workers", "0", store=store)
+        self.environment = {**os.environ, "ASSAY_DB": str(folder / "none.db"),
+                            "ASSAY_KEY_FILE": str(service.key_file)}
         self.url = service.store
         self.store = Store(self.url)
         admin = service.login()
