@@ -134,6 +134,39 @@ const char *openapi_page(const struct openapi *api)
     return api->page->str;
 }
 
+static bool query_has(const struct openapi *api, const json_t *parameters, const char *name)
+{
+    const json_t *all = json_object_get(json_object_get(api->document, "components"), "parameters");
+    json_t *one;
+    size_t i;
+    json_array_foreach(parameters, i, one) {
+        const char *reference = json_string_value(json_object_get(one, "$ref"));
+        if (reference != NULL)
+            one = json_object_get(all, strrchr(reference, '/') + 1);
+        if (g_strcmp0(json_string_value(json_object_get(one, "in")), "query") == 0 &&
+            g_strcmp0(json_string_value(json_object_get(one, "name")), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool openapi_check_query(const struct openapi *api, const struct route *r, GHashTable *query,
+                         GError **error)
+{
+    const json_t *path = json_object_get(json_object_get(api->document, "paths"), r->pattern);
+    const json_t *of_all = json_object_get(path, "parameters");
+    const json_t *of_this = json_object_get(operation(api, r), "parameters");
+    GHashTableIter i;
+    gpointer name;
+    g_hash_table_iter_init(&i, query);
+    while (g_hash_table_iter_next(&i, &name, NULL)) {
+        if (!query_has(api, of_all, name) && !query_has(api, of_this, name))
+            return fail(error, ASSAY_ERROR_INVALID, "%s: the query has no such member",
+                        (const char *)name);
+    }
+    return true;
+}
+
 void openapi_wants_body(const struct openapi *api, const struct route *r, bool *may, bool *must)
 {
     const json_t *body = json_object_get(operation(api, r), "requestBody");

@@ -21,6 +21,10 @@ void openapi_wants_body(const struct openapi *api, const struct route *r, bool *
 /* ASSAY_ERROR_INVALID names the member that is wrong. */
 bool openapi_check_body(const struct openapi *api, const struct route *r, const json_t *body,
                         GError **error);
+/* ASSAY_ERROR_INVALID names a member of the query that the call does not know: without a word, a
+ * filter that is misspelt would let everything through. */
+bool openapi_check_query(const struct openapi *api, const struct route *r, GHashTable *query,
+                         GError **error);
 /* "viewer" ..., as x-access in the description. */
 const char *access_name(enum access access);
 

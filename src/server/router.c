@@ -175,9 +175,24 @@ static bool read_body(struct call *c, GError **error)
     if (!is_json(http_header(c->request, "content-type")))
         return problem(error, 415, "Content-Type: application/json is wanted");
     c->body = json_loadb(text != NULL ? text : "", len, JSON_REJECT_DUPLICATES, &wrong);
-    if (c->body == NULL)
-        return problem(error, 400, "not JSON: line %d: %s", wrong.line, wrong.text);
+    if (c->body == NULL) {
+        /* Not what stands there: it may be a secret. */
+        const char *near = strstr(wrong.text, " near ");
+        size_t shown = near != NULL ? (size_t)(near - wrong.text) : strlen(wrong.text);
+        return problem(error, 400, "not JSON: line %d, column %d: %.*s", wrong.line, wrong.column,
+                       (int)shown, wrong.text);
+    }
     return openapi_check_body(c->server->api, c->route, c->body, error);
+}
+
+/* Others' systems call hooks with what they like, and open pages are asked for by all sorts. */
+static bool read_query(const struct call *c, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (!reads(c->route) || c->request->waited || c->route->access == ACCESS_ANYONE ||
+        openapi_check_query(c->server->api, c->route, c->request->query, &failure))
+        return true;
+    return problem(error, 400, "%s", failure->message);
 }
 
 /* --- calling -----------------------------------------------------------------------------------
@@ -290,7 +305,7 @@ static bool run(struct call *c, GError **error)
         return call_handler(c, error);
     c->db = server_borrow(c->server, error);
     if (c->db == NULL || !call_authenticate(c, error) || !authorize(c, error) ||
-        !read_body(c, error))
+        !read_query(c, error) || !read_body(c, error))
         return false;
     if (reads(c->route) || (c->route->flags & ROUTE_ALONE))
         return call_handler(c, error);

@@ -76,6 +76,12 @@ static bool wrong(const struct check *k, const char *where, const char *why)
     return fail(k->error, ASSAY_ERROR_INVALID, "%s: %s", where[0] != '\0' ? where : "body", why);
 }
 
+static bool not_of_the_form(const struct check *k, const char *where, const char *pattern)
+{
+    g_autofree char *why = g_strdup_printf("not of the form %s", pattern);
+    return wrong(k, where, why);
+}
+
 static bool is_type(const json_t *value, const char *type)
 {
     static const char *const names[] = {
@@ -123,7 +129,7 @@ static bool check_text(const struct check *k, const json_t *schema, const json_t
     if (!within(schema, "minLength", "maxLength", g_utf8_strlen(text, -1)))
         return wrong(k, where, "too short or too long");
     return pattern == NULL || g_regex_match_simple(pattern, text, G_REGEX_DOLLAR_ENDONLY, 0) ||
-           wrong(k, where, "not in the form that the API's description gives");
+           not_of_the_form(k, where, pattern);
 }
 
 static bool check(const struct check *k, const json_t *schema, const json_t *value,

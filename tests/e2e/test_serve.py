@@ -218,6 +218,8 @@ def test_problems(service, admin):
         ("GET", "/v1/projects/nothing", None, {}, 404),
         ("GET", "/v1/projects?limit=0", None, {}, 400),
         ("GET", "/v1/projects?limit=x", None, {}, 400),
+        ("GET", "/v1/nodes?label=x", None, {}, 400),
+        ("GET", "/v1/projects/p/introspections?limit=5&state=failed", None, {}, 400),
         ("POST", nodes, b"{", {"Content-Type": "application/json"}, 400),
         ("POST", nodes, b'{"name":"a","name":"b"}', {"Content-Type": "application/json"}, 400),
         ("POST", nodes, b"name=a", {"Content-Type": "application/x-www-form-urlencoded"}, 415),
@@ -242,6 +244,41 @@ def test_problems(service, admin):
         assert answer.json["status"] == status and answer.json["detail"]
         assert answer.json["request_id"] == answer.headers["x-request-id"]
     assert service.call("PUT", "/v1/projects", admin).headers["allow"] == "GET, HEAD, POST"
+    assert service.call("GET", "/v1/nodes?label=x", admin).json["detail"] == \
+        "label: the query has no such member"
+    assert "name: not of the form ^[A-Za-z0-9]" in \
+        service.call("POST", nodes, admin, {**node("a"), "name": "a/b"}).json["detail"]
+
+
+def test_what_is_no_json_is_not_repeated(service):
+    body = b'{"name": "ann",\n"password": "s3cret\\u0000"}'
+    answer = service.call("POST", "/v1/login", None, body, {"Content-Type": "application/json"})
+    assert answer.status == 400 and "line 2" in answer.json["detail"]
+    assert "s3cret" not in answer.text and "s3cret" not in service.log.read_text()
+
+
+def test_every_described_member_of_a_query_is_taken(service, admin):
+    service.make("/v1/projects", {"name": "queried"}, admin)
+    service.make("/v1/projects/queried/nodes", node("n"), admin)
+    parts = service.description["components"]["parameters"]
+    values = {"limit": "5", "severity": "low", "format": "json", "width": "80",
+              "project": "queried"}
+    for method, path, operation in service.operations():
+        if method != "GET" or operation["x-access"] == "anyone":
+            continue
+        for given in operation.get("parameters", []):
+            given = parts[given["$ref"].split("/")[-1]] if "$ref" in given else given
+            if given["in"] == "query":
+                name = given["name"]
+                asked = path.format_map(Known(project="queried", node="n")) + \
+                    f"?{name}={values.get(name, 'x')}"
+                answer = service.call("GET", asked, admin)
+                assert "no such member" not in answer.text, asked
+
+
+class Known(dict):
+    def __missing__(self, key):
+        return "none"
 
 
 def test_a_changed_thing_is_not_changed_again_unseen(service, admin):
@@ -372,7 +409,7 @@ def test_the_log_is_json_without_secrets(service, admin):
     text = service.log.read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     mine = [l for l in lines if l.get("request_id") == "mine-1"][0]
-    assert mine["user"] == "admin" and mine["route"] == "/v1/me" and mine["status"] == 200
+    assert mine["user"] == "admin" and mine["route"] == "/v1/me" and mine["status"] == 400
     for secret in (admin, PASSWORD, "hush", "assay_s_"):
         assert secret not in text
 
