@@ -192,6 +192,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
         work = work_start(s, error);
     if (work != NULL) {
         server->worker = work_worker(work);
+        server->watch = work_watch(work);
         http = start_http(s, server, NULL, error);
     }
     if (http != NULL) {
