@@ -2,8 +2,7 @@
 
 QEMU's filter is put between a device and its disk, and what QEMU exports is no device. So the load goes
 through a node of its own ("tap") that is put above the filter when a device is, which only reads: the
-monitor that the service sees passes on what is said, and does so. The export is one of NBD, because
-one of FUSE wants to be able to resize the disk, which the device does not allow."""
+monitor that the service sees passes on what is said, and does so."""
 import contextlib
 import json
 import os
@@ -126,7 +125,7 @@ def watched(path, qemu, monitor):
 
 @contextlib.contextmanager
 def machine(folder, path):
-    """Holds the image; gives what qemu-storage-daemon has to be told to get at it for the load."""
+    """Holds the image; the address at which the load gets at it."""
     command = ["qemu-system-x86_64", "-S", "-accel", "tcg", "-m", "32", "-nodefaults", "-display",
                "none"]
     for name in ("passed", "own"):
@@ -145,8 +144,7 @@ def machine(folder, path):
             monitor.do("block-export-add", {"type": "nbd", "id": "load", "node-name": "tap",
                                             "name": "load", "writable": True})
             with watched(folder / "monitor", folder / "passed", monitor):
-                yield [f"driver=nbd,node-name=disk,server.type=unix,export=load,"
-                       f"server.path={folder / 'monitor.nbd'}"]
+                yield f"nbd+unix:///load?socket={folder / 'monitor.nbd'}"
         finally:
             monitor.close()
     finally:
@@ -160,7 +158,7 @@ def qemu(memory):
             tempfile.TemporaryDirectory(prefix="assay-bench-", dir=MEMORY) as own:
         own = pathlib.Path(own)
         path = node_disks.image(storage, "node")
-        with machine(own, path) as blockdev, node_disks.served(own, "load", blockdev) as disk, \
+        with machine(own, path) as address, node_disks.seen(own / "disk", address) as disk, \
                 node_disks.device(disk) as load:
             yield node_disks.Disk(load, f"qemu:{own}/monitor#cd",
                                   {"storage": {"qemu": {"folder": str(storage)}}},

@@ -75,21 +75,43 @@ def ended(process):
 
 
 @contextlib.contextmanager
-def served(folder, name, blockdev):
-    """A node of qemu-storage-daemon, as a file that a block device can be made of."""
-    file, ready = folder / f"{name}.disk", folder / f"{name}.pid"
-    file.touch()
+def held(folder, name, blockdev):
+    """By qemu-storage-daemon, as a machine holds a disk; the address at which it exports the node
+    "disk"."""
+    address, ready = folder / f"{name}.nbd", folder / f"{name}.pid"
     command = ["qemu-storage-daemon"]
     for one in blockdev:
         command += ["--blockdev", one]
     with on_cpus(LOAD_CPUS):
         process = subprocess.Popen(
-            [*command, "--export", f"type=fuse,id=e,node-name=disk,mountpoint={file},writable=on",
-             "--pidfile", ready])
+            [*command, "--nbd-server", f"addr.type=unix,addr.path={address}", "--export",
+             "type=nbd,id=e,node-name=disk,name=disk,writable=on", "--pidfile", ready])
     try:
         wait_for(process, ready.exists)
+        yield f"nbd+unix:///disk?socket={address}"
+    finally:
+        ended(process)
+
+
+@contextlib.contextmanager
+def served(folder, name, blockdev):
+    """Held, and seen as a file."""
+    with held(folder, name, blockdev) as address, seen(folder / f"{name}.disk", address) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def seen(file, address):
+    """An export of NBD as a file. (QEMU 7.2's own exports by FUSE mix up the data of writes that come at
+    the same time.)"""
+    file.touch()
+    with on_cpus(LOAD_CPUS):
+        process = subprocess.Popen(["nbdfuse", file, address])
+    try:
+        wait_for(process, lambda: file.stat().st_size == SIZE)
         yield file
     finally:
+        subprocess.run(["umount", file], check=False)
         ended(process)
 
 
@@ -137,7 +159,7 @@ def neighbour(memory):
     with storage(memory) as folder, tempfile.TemporaryDirectory(dir=MEMORY) as own:
         own = pathlib.Path(own)
         node, other = image(folder, "node"), image(folder, "neighbour")
-        with served(own, "node", blockdev(node)), \
+        with held(own, "node", blockdev(node)), \
                 served(own, "neighbour", blockdev(other)) as disk, device(disk) as load:
             yield Disk(load, str(node), {}, "the disk of another node on the same XFS")
 
@@ -167,21 +189,24 @@ def into_ceph(cluster, raw, name):
     images.run("qemu-img", "convert", "-W", "-O", "raw", raw, f"rbd:rbd/{name}:conf={cluster.conf}")
 
 
+def rbd_blockdev(cluster):
+    return [f"driver=rbd,node-name=disk,pool=rbd,image=node,conf={cluster.conf}"]
+
+
 @contextlib.contextmanager
 def rbd(memory):
     template()
     with ceph_cluster(memory, 8 * GIB) as cluster, \
             tempfile.TemporaryDirectory(dir=MEMORY) as own:
         into_ceph(cluster, template(), "node")
-        node = [f"driver=rbd,node-name=disk,pool=rbd,image=node,conf={cluster.conf}"]
-        with served(pathlib.Path(own), "node", node) as disk, device(disk) as load:
+        with served(pathlib.Path(own), "node", rbd_blockdev(cluster)) as disk, device(disk) as load:
             yield Disk(load, "rbd:rbd/node", ceph_settings(cluster),
                        "RBD image on a Ceph with one OSD, which gets snapshots")
 
 
 def why_not():
     """Why no disk can be held here; None when one can."""
-    for program in ("qemu-storage-daemon", "losetup", "mkfs.xfs"):
+    for program in ("qemu-storage-daemon", "nbdfuse", "losetup", "mkfs.xfs"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
     return None if os.path.exists("/dev/fuse") else "there is no FUSE"

@@ -11,7 +11,7 @@ import machine_disk
 import node_disks
 import oltp
 import paired
-from service_node import Node
+from service_node import Failed, Node
 
 WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LOAD_CPUS
 PERIOD = 3  # seconds of its rate that a limited introspection reads
@@ -156,5 +156,5 @@ def run(assay, database, options, line):
             with node_disks.on_cpus(WATCH_CPUS):
                 measure(name, assay, database, options.rounds, options.seconds, options.memory,
                         line)
-        except RuntimeError as failure:
+        except (RuntimeError, Failed) as failure:
             line(f"  failed: {failure}")
