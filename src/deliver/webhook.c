@@ -44,10 +44,14 @@ static bool ask(const struct http_call *call, int64_t *status, GError **error)
 bool send_webhook(const struct job_run *run, const struct notification *n, const struct message *m,
                   int64_t *status, GError **error)
 {
-    char *secret = notification_secret(run->db, run->settings->seal, n->id, error);
+    char *url, *secret = notification_secret(run->db, run->settings->seal, n->id, error);
     if (secret == NULL)
         return false;
-    g_autofree char *body = message_json(m), *host = host_of(n->url);
+    if (!notification_url(run->settings->seal, n, &url, error)) {
+        seal_forget(secret);
+        return false;
+    }
+    g_autofree char *body = message_json(m), *host = host_of(url);
     g_autofree char *signature =
         webhook_signature(secret, store_now() / (int64_t)G_USEC_PER_SEC, body);
     seal_forget(secret);
@@ -57,7 +61,7 @@ bool send_webhook(const struct job_run *run, const struct notification *n, const
     const char *const headers[] = { "Content-Type: application/json", signed_by, delivery, event,
                                     NULL };
     const struct http_call call = { .method = "POST",
-                                    .url = n->url,
+                                    .url = url,
                                     .headers = headers,
                                     .body = body,
                                     .len = strlen(body),
@@ -65,5 +69,7 @@ bool send_webhook(const struct job_run *run, const struct notification *n, const
                                     .name = host,
                                     .public_only = !run->settings->private_webhooks,
                                     .drop_body = true };
-    return ask(&call, status, error);
+    bool ok = ask(&call, status, error);
+    seal_forget(url);
+    return ok;
 }

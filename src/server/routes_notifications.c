@@ -6,18 +6,24 @@
 
 #define SECRET_PREFIX "assay_w_"
 
-static void write_members(struct json_writer *w, const struct notification *n)
+static bool write_members(struct call *c, const struct notification *n, GError **error)
 {
+    struct json_writer *w = &c->out;
+    char *url;
+    if (!notification_url(c->server->seal, n, &url, error))
+        return false;
     jw_string(w, "id", n->id);
     jw_string(w, "name", n->name);
     jw_string(w, "kind", n->kind);
-    jw_string_opt(w, "url", n->url);
+    jw_string_opt(w, "url", url);
+    seal_forget(url);
     if (n->addresses != NULL)
         call_write_json(w, "addresses", n->addresses);
     call_write_json(w, "events", n->events);
     jw_string(w, "severity", n->severity[0] != '\0' ? n->severity : NULL);
     jw_bool(w, "enabled", n->enabled);
     call_write_time(w, "created", n->created);
+    return true;
 }
 
 static struct notification *find(struct call *c, GError **error)
@@ -32,7 +38,8 @@ static bool answer(struct call *c, const char *id, const char *secret, GError **
     if (n == NULL)
         return false;
     jw_object_begin(&c->out, NULL);
-    write_members(&c->out, n);
+    if (!write_members(c, n, error))
+        return false;
     jw_string_opt(&c->out, "secret", secret);
     jw_object_end(&c->out);
     return call_version(c, n->version);
@@ -52,7 +59,8 @@ static bool list(struct call *c, GError **error)
     for (guint i = 0; i < count; i++) {
         last = g_ptr_array_index(all, i);
         jw_object_begin(&c->out, NULL);
-        write_members(&c->out, last);
+        if (!write_members(c, last, error))
+            return false;
         jw_object_end(&c->out);
     }
     call_list_end(c, count < all->len ? last->id : NULL);

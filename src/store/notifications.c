@@ -81,12 +81,13 @@ static bool valid(const char *kind, const struct notification_values *v, GError 
            (v->addresses == NULL || addresses_valid(v->addresses, error));
 }
 
-static bool seal_secret(struct seal *seal, const char *id, const char *secret, char **sealed,
-                        GError **error)
+/* clear NULL: *sealed too. */
+static bool seal_member(struct seal *seal, const char *id, const char *column, const char *clear,
+                        char **sealed, GError **error)
 {
-    const struct seal_place place = { "notification", id, "secret" };
-    *sealed = secret != NULL ? seal_text(seal, &place, secret, error) : NULL;
-    return secret == NULL || *sealed != NULL;
+    const struct seal_place place = { "notification", id, column };
+    *sealed = clear != NULL ? seal_text(seal, &place, clear, error) : NULL;
+    return clear == NULL || *sealed != NULL;
 }
 
 /* --- making, finding, changing -----------------------------------------------------------------
@@ -95,20 +96,21 @@ static bool seal_secret(struct seal *seal, const char *id, const char *secret, c
 char *notification_create(struct sql *db, struct seal *seal, const char *project, const char *kind,
                           const struct notification_values *v, GError **error)
 {
-    g_autofree char *sealed = NULL, *id = store_id_new();
+    g_autofree char *sealed = NULL, *url = NULL, *id = store_id_new();
     if (!valid(kind, v, error))
         return NULL;
     if (g_str_equal(kind, "webhook") ? v->url == NULL || v->secret == NULL : v->addresses == NULL) {
         (void)fail(error, ASSAY_ERROR_INVALID, "a webhook has a url, an e-mail has addresses");
         return NULL;
     }
-    if (!seal_secret(seal, id, v->secret, &sealed, error))
+    if (!seal_member(seal, id, "secret", v->secret, &sealed, error) ||
+        !seal_member(seal, id, "url", v->url, &url, error))
         return NULL;
     if (sql_run(
             db, NULL, error,
             "INSERT INTO notification (id, project, name, kind, url, addresses, secret, events,"
             " severity, enabled, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            "sssssssssii", id, project, v->name, kind, v->url, v->addresses, sealed, v->events,
+            "sssssssssii", id, project, v->name, kind, url, v->addresses, sealed, v->events,
             v->severity, (int64_t)(v->enabled == NULL || *v->enabled), store_now()))
         return g_steal_pointer(&id);
     (void)store_taken(error, "notification", v->name);
@@ -163,8 +165,10 @@ bool notification_change(struct sql *db, struct seal *seal, const struct notific
                          int64_t version, const struct notification_values *v, GError **error)
 {
     uint64_t changed;
-    g_autofree char *sealed = NULL;
-    if (!valid(n->kind, v, error) || !seal_secret(seal, n->id, v->secret, &sealed, error))
+    g_autofree char *sealed = NULL, *url = NULL;
+    if (!valid(n->kind, v, error) ||
+        !seal_member(seal, n->id, "secret", v->secret, &sealed, error) ||
+        !seal_member(seal, n->id, "url", v->url, &url, error))
         return false;
     if (!sql_run(db, &changed, error,
                  "UPDATE notification SET name = coalesce($4, name), url = coalesce($5, url),"
@@ -172,7 +176,7 @@ bool notification_change(struct sql *db, struct seal *seal, const struct notific
                  " events = coalesce($8, events), severity = coalesce($9, severity),"
                  " enabled = CASE WHEN $10 < 0 THEN enabled ELSE $10 END, version = version + 1"
                  " WHERE project = $1 AND id = $2 AND ($3 = 0 OR version = $3)",
-                 "ssissssssi", n->project, n->id, version, v->name, v->url, v->addresses, sealed,
+                 "ssissssssi", n->project, n->id, version, v->name, url, v->addresses, sealed,
                  v->events, v->severity, v->enabled != NULL ? (int64_t)*v->enabled : INT64_C(-1)))
         return store_taken(error, "notification", v->name != NULL ? v->name : n->name);
     return store_touched(changed, changed == 1 || exists(db, n->project, n->id), "notification",
@@ -188,6 +192,15 @@ bool notification_delete(struct sql *db, const char *project, const char *id, in
                    " AND ($3 = 0 OR version = $3)",
                    "ssi", project, id, version) &&
            store_touched(changed, changed == 1 || exists(db, project, id), "notification", error);
+}
+
+bool notification_url(struct seal *seal, const struct notification *n, char **url, GError **error)
+{
+    const struct seal_place place = { "notification", n->id, "url" };
+    /* Older stores have them as they are, until the key is changed. */
+    bool plain = n->url == NULL || !seal_is_sealed(n->url);
+    *url = plain ? g_strdup(n->url) : seal_read(seal, &place, n->url, error);
+    return plain || *url != NULL;
 }
 
 char *notification_secret(struct sql *db, struct seal *seal, const char *id, GError **error)

@@ -7,7 +7,7 @@
 struct notification {
     char *id, *project, *name;
     char *kind;      /* "webhook", "email" */
-    char *url;       /* of a webhook; it may be a secret in itself; NULL */
+    char *url;       /* of a webhook, sealed: it may be a secret in itself; NULL */
     char *addresses; /* of an e-mail: JSON array; NULL */
     char *events;    /* JSON array of kinds of events */
     char
@@ -37,5 +37,7 @@ bool notification_change(struct sql *db, struct seal *seal, const struct notific
                          int64_t version, const struct notification_values *values, GError **error);
 bool notification_delete(struct sql *db, const char *project, const char *id, int64_t version,
                          GError **error);
+/* *url: NULL for an e-mail; seal_forget() */
+bool notification_url(struct seal *seal, const struct notification *n, char **url, GError **error);
 /* What a webhook's bodies are signed with; seal_forget() */
 char *notification_secret(struct sql *db, struct seal *seal, const char *id, GError **error);

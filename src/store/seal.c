@@ -20,10 +20,11 @@
 #define FORM        "a1" /* of the sealed text: "a1.KEY.base64url(nonce, ciphertext, tag)" */
 
 const struct seal_column seal_columns[] = {
-    { "credential", "secret" },
-    { "hook", "secret" },
-    { "notification", "secret" },
-    { NULL, NULL },
+    { "credential", "secret", false },
+    { "hook", "secret", false },
+    { "notification", "secret", false },
+    { "notification", "url", true },
+    { NULL, NULL, false },
 };
 
 struct key {
@@ -313,6 +314,11 @@ static char *read_with(const struct key *k, const struct seal_place *place, cons
     return NULL;
 }
 
+bool seal_is_sealed(const char *text)
+{
+    return g_str_has_prefix(text, FORM ".");
+}
+
 char *seal_read(struct seal *s, const struct seal_place *place, const char *sealed, GError **error)
 {
     struct key k = { 0 };
@@ -376,7 +382,8 @@ static bool seal_again(struct rotation *r, struct sql *db, const struct seal_col
     const struct seal_place place = { c->table, id, c->column };
     g_autofree char *statement =
         g_strdup_printf("UPDATE %s SET %s = $2 WHERE id = $1", c->table, c->column);
-    char *secret = seal_read(r->seal, &place, old, error);
+    char *secret = c->was_plain && !seal_is_sealed(old) ? g_strdup(old)
+                                                        : seal_read(r->seal, &place, old, error);
     if (secret == NULL)
         return false;
     g_autofree char *sealed = seal_with(&r->seal->keys[0], &place, secret);

@@ -19,6 +19,7 @@ struct seal_place {
 };
 struct seal_column {
     const char *table, *column; /* the table's primary key is "id" */
+    bool was_plain;             /* older stores have texts that are not sealed */
 };
 /* Ends with an empty one. */
 extern const struct seal_column seal_columns[];
@@ -36,6 +37,8 @@ char *seal_text(struct seal *s, const struct seal_place *place, const char *secr
 /* Any thread. NULL with ASSAY_ERROR_NOT_FOUND when the key is not in the file, CORRUPT when the
  * text was changed or moved. seal_forget() */
 char *seal_read(struct seal *s, const struct seal_place *place, const char *sealed, GError **error);
+/* Whether a text has the form of a sealed one. */
+bool seal_is_sealed(const char *text);
 /* A hash that only one who has the key can compute, so that bytes that hold a password cannot be
  * guessed from it; another after seal_rotate(). Any thread. g_free() */
 char *seal_digest(struct seal *s, const void *data, gsize len);

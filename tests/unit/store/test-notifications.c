@@ -73,9 +73,48 @@ static void test_secrets_are_sealed(struct scene *s, const void *unused)
     char *secret = notification_secret(s->t.db, s->seal, id, &error);
     g_assert_cmpstr(secret, ==, "the secret");
     seal_forget(secret);
-    g_autoptr(sql_rows) rows = sql_query(s->t.db, NULL, "SELECT secret FROM notification", "");
+    g_autoptr(sql_rows) rows = sql_query(s->t.db, NULL, "SELECT secret, url FROM notification", "");
     g_assert_true(sql_rows_next(rows, NULL));
     g_assert_null(strstr(sql_text(rows, 0), "secret"));
+    g_assert_null(strstr(sql_text(rows, 1), "http"));
+}
+
+static void assert_url(struct scene *s, const char *name, const char *expected)
+{
+    GError *error = NULL;
+    char *url;
+    g_autoptr(notification) n = notification_find(s->t.db, s->project, name, &error);
+    g_assert_true(notification_url(s->seal, n, &url, &error));
+    g_assert_no_error(error);
+    g_assert_cmpstr(url, ==, expected);
+    seal_forget(url);
+}
+
+static void test_addresses_of_webhooks_are_sealed(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    unsigned sealed;
+    const struct notification_values v = { .url = "https://h/another" };
+    g_autofree char *a = add(s, "new", "https://h/services/T0/B0/token", NULL, &error);
+    g_autofree char *b = add(s, "old", "https://h/", NULL, &error);
+    g_autofree char *c = add(s, "mail", NULL, "[\"a@b\"]", &error);
+    g_assert_true(sql_run(s->t.db, NULL, &error,
+                          "UPDATE notification SET url = 'https://h/plain' WHERE id = $1", "s", b));
+    assert_url(s, "new", "https://h/services/T0/B0/token");
+    assert_url(s, "old", "https://h/plain");
+    assert_url(s, "mail", NULL);
+    g_assert_true(seal_rotate(s->t.db, s->key_file, &sealed, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(sealed, ==, 4);
+    assert_url(s, "new", "https://h/services/T0/B0/token");
+    assert_url(s, "old", "https://h/plain");
+    g_autoptr(sql_rows) rows =
+        sql_query(s->t.db, NULL, "SELECT id FROM notification WHERE url LIKE 'http%'", "");
+    g_assert_false(sql_rows_next(rows, NULL));
+    g_clear_pointer(&rows, sql_rows_free);
+    g_autoptr(notification) n = notification_find(s->t.db, s->project, "new", &error);
+    g_assert_true(notification_change(s->t.db, s->seal, n, n->version, &v, &error));
+    assert_url(s, "new", "https://h/another");
 }
 
 static void test_targets_are_checked(struct scene *s, const void *unused)
@@ -163,6 +202,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("secrets are sealed", test_secrets_are_sealed);
+    ADD("addresses of webhooks are sealed", test_addresses_of_webhooks_are_sealed);
     ADD("targets are checked", test_targets_are_checked);
     ADD("events become deliveries to who wants them", test_events_become_deliveries);
     ADD("a delivery ends once, and may go again", test_a_delivery_ends_once);
