@@ -85,14 +85,47 @@ static bool print_list(const json_t *items, const char *const *columns, GError *
     return fflush(stdout) == 0 || fail_errno(error, errno, "standard output");
 }
 
-static bool print_one(const json_t *thing, GError **error)
+/* Whether it holds more than what fits into a line. */
+static bool is_deep(const json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_array_foreach(value, i, member) {
+        if (json_is_object(member) || json_is_array(member))
+            return true;
+    }
+    json_object_foreach((json_t *)value, key, member) {
+        if (json_is_object(member) || json_is_array(member))
+            return true;
+    }
+    return false;
+}
+
+/* A line for each member; what is deep follows its name, further to the right. */
+static void print_members(const json_t *thing, unsigned depth)
 {
     const char *key;
     json_t *value;
+    size_t i;
     json_object_foreach((json_t *)thing, key, value) {
-        g_autofree char *text = word(value);
-        (void)printf("%-12s %s\n", key, text);
+        bool deep = depth < NESTING && is_deep(value);
+        g_autofree char *text = deep ? g_strdup("") : word(value);
+        bool alone = *text == '\0';
+        (void)printf("%*s%-*s%s%s\n", (int)(2 * depth), "", alone ? 0 : 12, key, alone ? "" : " ",
+                     text);
+        if (deep)
+            print_members(value, depth + 1);
     }
+    json_array_foreach(thing, i, value) {
+        g_autofree char *text = word(value);
+        (void)printf("%*s%s\n", (int)(2 * depth), "", text);
+    }
+}
+
+static bool print_one(const json_t *thing, GError **error)
+{
+    print_members(thing, 0);
     return fflush(stdout) == 0 || fail_errno(error, errno, "standard output");
 }
 

@@ -15,24 +15,26 @@ PACKAGE = ("Package: {name}\nStatus: install ok installed\nVersion: 1.0-1\nArchi
            "Maintainer: Somebody <a@example.org>\n\n")
 
 
-def small_system(folder, packages=20):
+def small_system(folder, packages=20, fstab=None):
     """The least that is a Debian system, in a few hundred kilobytes."""
     root = folder / "small-root"
     (root / "etc").mkdir(parents=True)
     (root / "var/lib/dpkg/info").mkdir(parents=True)
     (root / "etc/os-release").write_text(OS_RELEASE)
+    if fstab is not None:
+        (root / "etc/fstab").write_text(fstab)
     (root / "var/lib/dpkg/status").write_text(
         "".join(PACKAGE.format(name=f"package{i}") for i in range(packages)))
     return root
 
 
-def small_image(folder, name="node", packages=20):
+def small_image(folder, name="node", packages=20, fstab=None):
     """A qcow2 image of such a system."""
     raw, image = folder / f"{name}.raw", folder / f"{name}.qcow2"
     work = folder / f"{name}.tree"
     work.mkdir()
     disk_image.blank(raw, 64 << 20)
-    run("mke2fs", "-q", "-t", "ext4", "-d", small_system(work, packages), raw)
+    run("mke2fs", "-q", "-t", "ext4", "-d", small_system(work, packages, fstab), raw)
     run("qemu-img", "convert", "-O", "qcow2", raw, image)
     raw.unlink()
     run("rm", "-r", work)

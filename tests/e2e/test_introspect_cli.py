@@ -1,5 +1,6 @@
 """`assay introspect` and what goes with it, against a real service with a real image."""
 import json
+import re
 import select
 import subprocess
 import time
@@ -50,6 +51,35 @@ def test_a_node_is_examined_and_its_report_printed(admin):
     assert code == 1 and json.loads(out)["targets"][0]["summary"]["vulnerable_packages"] == 1
 
 
+def test_statuses(service, admin):
+    """As of scan: 3 when something could not be looked at, and findings do not say 1."""
+    folder = service.image.parent
+    missing_mount = small_image(folder, "partial", fstab="UUID=no-such-thing /data ext4 defaults 0 2\n")
+    admin("node", "create", "web", "partial", "--disk", missing_mount)
+    for command in (["introspect", "--wait"], ["report"]):
+        for expected, words in [(1, ["db1"]), (0, ["--fail-on", "critical", "db1"]),
+                                (1, ["partial"]), (3, ["--fail-on", "critical", "partial"]),
+                                (3, ["--fail-on", "none", "partial"])]:
+            *options, node = words
+            code, out, err = status(admin, *command, *options, "web", node)
+            assert code == expected, (command, words, out, err)
+            assert err == "" and ("incomplete" in out.lower()) == (node == "partial"), out
+    options = ["--fail-on", "critical"]
+    assert status(admin, "introspect", "--wait", *options, "web", "db1", "partial")[0] == 3
+    assert status(admin, "introspect", "--wait", "web", "partial", "nobody")[0] == 2
+    assert status(admin, "report", "--format", "json", *options, "web", "partial")[0] == 3
+
+
+def test_a_node_is_shown_as_people_read_it(admin):
+    status(admin, "introspect", "--wait", "web", "db1")
+    shown = admin("node", "show", "web", "db1")
+    assert "{" not in shown and "}" not in shown
+    lines = shown.splitlines()
+    at = lines.index("report")
+    assert lines[at + 1].startswith("  frame        ")
+    assert any(line.startswith("  ") and "packages" in line and "20" in line for line in lines[at:])
+
+
 def test_without_waiting_the_identifier_is_printed(admin):
     identifier = admin("introspect", "web", "db1").strip()
     deadline = time.monotonic() + TIMEOUT
@@ -76,7 +106,8 @@ def test_reports(admin, tmp_path):
     assert VULNERABILITY in (tmp_path / "r.html").read_text()
     assert "there is no" in admin.refusal("report", "web", "db1", "--format", "pdf")
     shown = admin("node", "show", "web", "db1")
-    assert "vulnerable_packages=1" in shown and "state=done" in shown
+    assert re.search(r"^ +vulnerable_packages 1$", shown, re.M), shown
+    assert re.search(r"^ +state +done$|state=done", shown, re.M), shown
 
 
 def test_vulnerabilities(admin):

@@ -1,6 +1,7 @@
 """The service as a process: first start, settings, stopping, and what holds for every call."""
 import concurrent.futures
 import html
+import http.client
 import json
 import signal
 import socket
@@ -132,6 +133,28 @@ def test_wrong_settings_are_told(assay, tmp_path, text, why):
 def test_wrong_numbers_of_workers_are_told(assay, workers):
     assert "--workers: a number from 0 to 256" in \
         assay.refusal("serve", "--check-config", "--workers", workers)
+
+
+NO_REQUESTS = [
+    (400, b"GET /healthz\r\n\r\n"),
+    (400, b"GET /healthz HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n"),
+    (400, b"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n"),
+    (413, b"POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n"),
+    (414, b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    (431, b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100000 + b"\r\n\r\n"),
+    (505, b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n")]
+
+
+def test_what_is_no_request_is_answered_with_a_page_and_the_connection_closed(service):
+    """By libmicrohttpd, as the documentation says: no problem document."""
+    for status, sent in NO_REQUESTS:
+        with socket.create_connection((service.host, int(service.port)), TIMEOUT) as connection:
+            connection.sendall(sent)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.status == status, (sent[:80], answer.status)
+            assert b"<html>" in answer.read() and answer.headers["Connection"] == "close"
+    assert service.call("GET", "/healthz").status == 200
 
 
 def test_options_go_over_the_environment_and_that_over_the_file(assay, tmp_path):
