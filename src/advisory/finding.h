@@ -44,4 +44,8 @@ struct finding {
     const char *suppressed_reason;
 };
 
+/* The order of a package's findings, worst first: exploited, severity, score, then id. For sorting
+ * arrays of findings. */
+int finding_compare(const void *a, const void *b);
+
 const char *finding_state_name(enum finding_state state);

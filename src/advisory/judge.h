@@ -26,5 +26,3 @@ bool judge_package(const struct judge *j, const struct frame_package *p, struct 
 bool finding_rate(const struct judge *j, uint32_t cve, enum severity stated,
                   const struct db_advisory *advisory, struct db_feed *feed, struct finding *out,
                   GError **error);
-/* Worst first: exploited, severity, score, state, then id. For sorting arrays of findings. */
-int finding_compare(const void *a, const void *b);

@@ -194,3 +194,9 @@ void jw_null(struct json_writer *w, const char *key)
     jw_begin_value(w, key);
     g_string_append(w->buffer, "null");
 }
+
+void jw_json(struct json_writer *w, const char *key, const char *json)
+{
+    jw_begin_value(w, key);
+    g_string_append(w->buffer, json);
+}

@@ -52,3 +52,5 @@ void jw_i64(struct json_writer *w, const char *key, int64_t value);
 void jw_decimal(struct json_writer *w, const char *key, double value, int decimals);
 void jw_bool(struct json_writer *w, const char *key, bool value);
 void jw_null(struct json_writer *w, const char *key);
+/* A value that is JSON already, of this program's making; as it is. */
+void jw_json(struct json_writer *w, const char *key, const char *json);

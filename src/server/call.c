@@ -172,37 +172,10 @@ void call_write_time(struct json_writer *w, const char *key, int64_t microsecond
     jw_string(w, key, text);
 }
 
-static void write_value(struct json_writer *w, const char *key, const json_t *v, unsigned depth)
-{
-    const char *name;
-    json_t *member;
-    size_t i;
-    if (json_is_object(v) && depth < LIMIT_JSON_DEPTH) {
-        jw_object_begin(w, key);
-        json_object_foreach((json_t *)v, name, member)
-            write_value(w, name, member, depth + 1);
-        jw_object_end(w);
-    } else if (json_is_array(v) && depth < LIMIT_JSON_DEPTH) {
-        jw_array_begin(w, key);
-        json_array_foreach(v, i, member)
-            write_value(w, NULL, member, depth + 1);
-        jw_array_end(w);
-    } else if (json_is_string(v)) {
-        jw_string_len(w, key, json_string_value(v), json_string_length(v));
-    } else if (json_is_integer(v)) {
-        jw_i64(w, key, json_integer_value(v));
-    } else if (json_is_real(v)) {
-        jw_decimal(w, key, json_real_value(v), 5);
-    } else if (json_is_boolean(v)) {
-        jw_bool(w, key, json_is_true(v));
-    } else {
-        jw_null(w, key);
-    }
-}
-
 void call_write_json(struct json_writer *w, const char *key, const char *json)
 {
-    json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
-    write_value(w, key, value, 0);
-    json_decref(value);
+    if (json != NULL && *json != '\0')
+        jw_json(w, key, json);
+    else
+        jw_null(w, key);
 }

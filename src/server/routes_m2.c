@@ -172,24 +172,19 @@ static void write_finding(struct json_writer *w, const struct finding *f)
 
 static bool write_report(struct call *c, const char *frame, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(advisory_db) db = server_advisories(c->server, &failure);
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
-    }
     g_autoptr(kept_frame) kept = kept_frame_find(c->db, &c->caller, frame, error);
-    struct report *r = kept != NULL ? stored_report(c->db, kept, db, error) : NULL;
-    if (r == NULL)
+    g_autoptr(shared_report) shared =
+        kept != NULL ? server_report(c->server, c->db, kept, error) : NULL;
+    if (shared == NULL)
         return false;
+    const GPtrArray *findings = shared_report_get(shared)->findings;
     jw_array_begin(&c->out, NULL);
-    for (guint i = 0; i < r->findings->len; i++) {
-        const struct finding *f = g_ptr_array_index(r->findings, i);
+    for (guint i = 0; i < findings->len; i++) {
+        const struct finding *f = g_ptr_array_index(findings, i);
         if (f->suppressed_by == NULL)
             write_finding(&c->out, f);
     }
     jw_array_end(&c->out);
-    report_free(r);
     return true;
 }
 

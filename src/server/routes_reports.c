@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/number.h"
-#include "introspect/stored_report.h"
 #include "report/json.h"
 #include "server/routes.h"
 #include "server/server.h"
@@ -21,15 +20,12 @@ static struct thing *find_thing(struct call *c, GError **error)
                       call_parameter(c, thing_kind_name(kind_of(c))), error);
 }
 
-/* The frame that the path or the query names, or the newest one. */
-static struct kept_frame *find_frame(struct call *c, GError **error)
+/* The frame of that identifier, or the newest one. */
+static struct kept_frame *find_frame_named(struct call *c, const char *named, GError **error)
 {
-    const char *named = call_parameter(c, "frame");
     g_autoptr(thing) t = find_thing(c, error);
     if (t == NULL)
         return NULL;
-    if (named == NULL)
-        named = http_query(c->request, "frame");
     if (named == NULL)
         return kept_frame_newest(c->db, &c->caller, t->id, error);
     g_autoptr(kept_frame) f = kept_frame_find(c->db, &c->caller, named, error);
@@ -39,39 +35,15 @@ static struct kept_frame *find_frame(struct call *c, GError **error)
     return NULL;
 }
 
+/* The frame that the path or the query names, or the newest one. */
+static struct kept_frame *find_frame(struct call *c, GError **error)
+{
+    const char *named = call_parameter(c, "frame");
+    return find_frame_named(c, named != NULL ? named : http_query(c->request, "frame"), error);
+}
+
 /* --- reports -----------------------------------------------------------------------------------
  */
-
-/* A report of a kept frame, and the advisories that its texts belong to. */
-struct judged_report {
-    struct advisory_db *advisories; /* NULL: there are none */
-    struct report *report;
-};
-
-static void judged_report_done(struct judged_report *j)
-{
-    report_free(j->report);
-    advisory_db_close(j->advisories);
-}
-
-static bool make_report(struct call *c, struct judged_report *out, GError **error)
-{
-    g_autoptr(GError) failure = NULL;
-    *out = (struct judged_report){ 0 };
-    g_autoptr(kept_frame) f = find_frame(c, error);
-    if (f == NULL)
-        return false;
-    out->advisories = server_advisories(c->server, &failure);
-    if (failure != NULL) {
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
-    }
-    out->report = stored_report(c->db, f, out->advisories, error);
-    if (out->report != NULL)
-        return true;
-    judged_report_done(out);
-    return false;
-}
 
 static bool min_severity(const struct call *c, enum severity *out, GError **error)
 {
@@ -125,7 +97,6 @@ static bool write_report(struct call *c, const struct report_format *form, struc
 static bool show_report(struct call *c, GError **error)
 {
     struct report_options options = { 0 };
-    struct judged_report j;
     uint64_t width = 0;
     const char *columns = http_query(c->request, "width");
     const struct report_format *form = choose_format(c, error);
@@ -133,11 +104,9 @@ static bool show_report(struct call *c, GError **error)
         return false;
     if (columns != NULL && parse_u64(columns, strlen(columns), &width))
         options.width = (unsigned)MIN(width, 1000);
-    if (!make_report(c, &j, error))
-        return false;
-    bool ok = write_report(c, form, j.report, &options, error);
-    judged_report_done(&j);
-    return ok;
+    g_autoptr(kept_frame) f = find_frame(c, error);
+    g_autoptr(shared_report) shared = f != NULL ? server_report(c->server, c->db, f, error) : NULL;
+    return shared != NULL && write_report(c, form, shared_report_get(shared), &options, error);
 }
 
 /* --- findings ----------------------------------------------------------------------------------
@@ -161,21 +130,89 @@ static bool passes(const struct finding_filter *f, const struct finding *x)
            (f->package == NULL || g_str_equal(f->package, x->package->name));
 }
 
-static void write_findings(struct call *c, const struct report *r, const struct finding_filter *f,
-                           uint64_t skip, uint64_t limit)
+/* Where a page ends: in which frame, behind which finding of which package. The finding need not be
+ * there any more, when the advisories have changed meanwhile. */
+struct finding_place {
+    char *frame;
+    guint package; /* place in the frame, of all its systems; findings are in that order */
+    struct finding finding;
+};
+
+static char *write_place(const char *frame, guint package, const struct finding *x)
 {
+    char score[G_ASCII_DTOSTR_BUF_SIZE];
+    return g_strdup_printf("%s:%u:%d:%u:%s:%s", frame, package, x->known_exploited,
+                           (unsigned)x->severity,
+                           g_ascii_dtostr(score, sizeof score, x->cvss_score), x->id);
+}
+
+/* parts: what out's texts belong to; g_strfreev() */
+static bool parse_place(const char *after, struct finding_place *out, char ***parts, GError **error)
+{
+    enum { FRAME, PACKAGE, EXPLOITED, SEVERITY, SCORE, ID, PARTS };
+    uint64_t package = 0, exploited = 0, severity = 0;
+    char *end = NULL;
+    char **p = *parts = g_strsplit(after, ":", PARTS);
+    if (g_strv_length(p) != PARTS || !parse_u64(p[PACKAGE], strlen(p[PACKAGE]), &package) ||
+        package > G_MAXUINT32 || !parse_u64(p[EXPLOITED], strlen(p[EXPLOITED]), &exploited) ||
+        !parse_u64(p[SEVERITY], strlen(p[SEVERITY]), &severity) || severity >= SEVERITY_COUNT)
+        return problem(error, 400, "after: not the \"next\" of a page");
+    double score = g_ascii_strtod(p[SCORE], &end);
+    if (end == p[SCORE] || *end != '\0')
+        return problem(error, 400, "after: not the \"next\" of a page");
+    *out = (struct finding_place){ .frame = p[FRAME], .package = (guint)package };
+    out->finding = (struct finding){ .known_exploited = exploited != 0,
+                                     .severity = (enum severity)severity,
+                                     .cvss_score = score,
+                                     .id = p[ID] };
+    return true;
+}
+
+/* Findings are in the order of the frame's packages: where each is, as they go by. */
+struct package_walk {
+    const struct frame *frame;
+    guint system, at, passed; /* passed: packages of the systems before */
+};
+
+static guint package_number(struct package_walk *w, const struct finding *x)
+{
+    for (; w->system < w->frame->systems->len; w->system++, w->at = 0) {
+        const struct frame_system *s = g_ptr_array_index(w->frame->systems, w->system);
+        const GPtrArray *packages = s->records[FRAME_PACKAGE];
+        for (; w->at < packages->len; w->at++) {
+            if (packages->pdata[w->at] == x->package)
+                return w->passed + w->at;
+        }
+        w->passed += packages->len;
+    }
+    return w->passed;
+}
+
+/* after NULL: from the beginning. */
+static void write_findings(struct call *c, const char *frame, const struct report *r,
+                           const struct finding_filter *f, const struct finding_place *after,
+                           uint64_t limit)
+{
+    struct package_walk walk = { .frame = r->frame };
     g_autofree char *next = NULL;
-    uint64_t seen = 0;
+    const struct finding *last = NULL;
+    guint last_package = 0;
+    uint64_t written = 0;
     call_list_begin(c);
     for (guint i = 0; i < r->findings->len; i++) {
         const struct finding *x = g_ptr_array_index(r->findings, i);
-        if (!passes(f, x) || seen++ < skip)
+        guint package = package_number(&walk, x);
+        if (!passes(f, x) || (after != NULL && (package < after->package ||
+                                                (package == after->package &&
+                                                 finding_compare(x, &after->finding) <= 0))))
             continue;
-        if (seen > skip + limit) {
-            next = g_strdup_printf("%" G_GUINT64_FORMAT, skip + limit);
+        if (written++ == limit) {
+            next = write_place(frame, last_package, last);
             break;
         }
         json_finding(&c->out, x);
+        last = x;
+        last_package = package;
     }
     call_list_end(c, next);
 }
@@ -183,20 +220,22 @@ static void write_findings(struct call *c, const struct report *r, const struct 
 static bool list_findings(struct call *c, GError **error)
 {
     struct store_page page;
-    struct judged_report j;
-    uint64_t skip = 0;
+    struct finding_place after = { 0 };
+    g_auto(GStrv) parts = NULL;
     struct finding_filter f = { .exploited = is_true(http_query(c->request, "kev")),
                                 .fixable = is_true(http_query(c->request, "fixable")),
                                 .package = http_query(c->request, "package") };
-    if (!call_page(c, &page, error) || !min_severity(c, &f.severity, error))
+    if (!call_page(c, &page, error) || !min_severity(c, &f.severity, error) ||
+        (page.after[0] != '\0' && !parse_place(page.after, &after, &parts, error)))
         return false;
-    if (page.after[0] != '\0' &&
-        (!parse_u64(page.after, strlen(page.after), &skip) || skip > G_MAXINT32))
-        return problem(error, 400, "after: not the \"next\" of a page");
-    if (!make_report(c, &j, error))
+    g_autoptr(kept_frame) frame =
+        after.frame != NULL ? find_frame_named(c, after.frame, error) : find_frame(c, error);
+    g_autoptr(shared_report) shared =
+        frame != NULL ? server_report(c->server, c->db, frame, error) : NULL;
+    if (shared == NULL)
         return false;
-    write_findings(c, j.report, &f, skip, (uint64_t)page.limit - 1);
-    judged_report_done(&j);
+    write_findings(c, frame->id, shared_report_get(shared), &f, after.frame != NULL ? &after : NULL,
+                   (uint64_t)page.limit - 1);
     return true;
 }
 

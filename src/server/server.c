@@ -40,6 +40,7 @@ static struct server *open_server(const struct server_options *o, GError **error
     s->api = api;
     s->advisories = o->advisories != NULL ? g_strdup(o->advisories) : advisory_db_default_path();
     s->metrics = metrics_new();
+    s->reports = report_cache_new();
     s->listeners = listeners_new(o->store);
     g_mutex_init(&s->lock);
     s->idle = g_ptr_array_new_with_free_func((GDestroyNotify)sql_close);
@@ -96,6 +97,7 @@ void server_free(struct server *s)
     json_decref(s->storage);
     g_ptr_array_unref(s->idle);
     g_mutex_clear(&s->lock);
+    report_cache_free(s->reports);
     listeners_free(s->listeners);
     metrics_free(s->metrics);
     openapi_free(s->api);
@@ -134,6 +136,12 @@ struct advisory_db *server_advisories(const struct server *s, GError **error)
     if (db == NULL && !g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND))
         g_propagate_error(error, g_steal_pointer(&failure));
     return db;
+}
+
+struct shared_report *server_report(struct server *s, struct sql *db, const struct kept_frame *f,
+                                    GError **error)
+{
+    return report_cache_get(s->reports, db, f, s->advisories, error);
 }
 
 bool server_hash_begin(struct server *s)

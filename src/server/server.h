@@ -5,6 +5,7 @@
 #include "server/keystone.h"
 #include "server/metrics.h"
 #include "server/openapi.h"
+#include "server/report_cache.h"
 #include "store/seal.h"
 #include "store/sql.h"
 
@@ -29,6 +30,7 @@ struct server {
     struct openapi *api;
     struct metrics *metrics;
     char *metrics_token; /* SHA-256 of it; NULL: open */
+    struct report_cache *reports;
     struct listeners *listeners; /* to events */
     struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
     gint hashing; /* atomic: passwords being hashed */
@@ -51,6 +53,9 @@ void server_return(struct server *s, struct sql *db, bool broken);
 
 /* The advisories of now, opened for the caller; NULL without *error when there are none. */
 struct advisory_db *server_advisories(const struct server *s, GError **error);
+/* The report of a kept frame by the advisories of now. */
+struct shared_report *server_report(struct server *s, struct sql *db, const struct kept_frame *f,
+                                    GError **error);
 
 /* Hashing a password takes 64 MiB and tens of milliseconds, which anybody can ask for: only so many
  * at once. False: too many, and nothing is to be ended. */

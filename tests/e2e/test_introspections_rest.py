@@ -133,6 +133,65 @@ def test_findings_are_paged_and_filtered(site):
     assert site.call("GET", f"{path}?kev=true").json["items"] == []
     assert site.call("GET", f"{path}?severity=critical").json["items"] == []
     assert site.call("GET", f"{path}?severity=bad").status == 400
+    assert site.call("GET", f"{path}?after=1").status == 400
+    assert site.call("GET", f"{path}?after={'0' * 26}:0:0:0:1:CVE-1").status == 404
+
+
+def all_findings(site, path, limit):
+    """As they come on pages of that size."""
+    items, after = [], ""
+    while True:
+        page = site.call("GET", f"{path}?limit={limit}{after}").json
+        assert len(page["items"]) == limit or "next" not in page
+        items += page["items"]
+        if "next" not in page:
+            return items
+        after = f"&after={urllib.parse.quote(page['next'])}"
+
+
+def test_pages_and_reports_hold_what_a_scan_of_the_frame_finds(assay, tmp_path):
+    """Also when the advisories change between two pages: none is told twice, and those that there
+    were before and are afterwards are all told."""
+    (tmp_path / "site").mkdir()
+    site = Site(assay, tmp_path / "site")
+    try:
+        done = site.examine()
+        frame = tmp_path / "frame.json"
+        frame.write_text(site.call("GET", f"{NODE}/frame").text)
+        database = next((tmp_path / "site").glob("**/advisories.db"))
+
+        def scanned():
+            taken = assay("scan", "--db", database, "--format", "json", "--fail-on", "none", frame)
+            return [f for s in json.loads(taken.stdout)["targets"][0]["systems"]
+                    for f in s["findings"]]
+
+        before = scanned()
+        assert len(before) == 2
+        assert all_findings(site, f"{NODE}/findings", 1) == before
+        first = site.call("GET", f"{NODE}/findings?limit=1").json
+        report = site.call("GET", f"{NODE}/report")
+        again = site.call("GET", f"{NODE}/report", None, {"If-None-Match": report.headers["etag"]})
+        assert again.status == 304
+        (tmp_path / "new").mkdir()
+        newer = advisories(assay, tmp_path / "new", {
+            "package3": "2.0-1", "package4": "1.0-2", "package2": "3.0-1", "package7": "2.0-1"})
+        newer.rename(database)
+        after = scanned()
+        assert len(after) == 4
+        assert all_findings(site, f"{NODE}/findings", 3) == after
+        rest = site.call("GET", f"{NODE}/findings?limit=9"
+                                f"&after={urllib.parse.quote(first['next'])}").json
+        seen = first["items"][-1]
+        place = [(f["id"], f["package"]["name"]) for f in after].index(
+            (seen["id"], seen["package"]["name"]))
+        assert rest["items"] == after[place + 1:]
+        changed = site.call("GET", f"{NODE}/report", None,
+                            {"If-None-Match": report.headers["etag"]})
+        assert changed.status == 200
+        assert [f for s in changed.json["targets"][0]["systems"] for f in s["findings"]] == after
+        assert done["frame"] == first["next"].split(":")[0]
+    finally:
+        site.service.stop()
 
 
 def test_frames_are_kept(site, assay):

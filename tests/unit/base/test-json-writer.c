@@ -65,6 +65,19 @@ static void test_a_part_can_stand_on_one_line(void)
     g_string_free(w.buffer, TRUE);
 }
 
+static void test_json_is_taken_over_as_it_is(void)
+{
+    struct json_writer w;
+    jw_init(&w, NULL, true);
+    jw_object_begin(&w, NULL);
+    jw_json(&w, "a", "{\"x\": [1.50, \"\\u0041\"]}");
+    jw_u64(&w, "b", 2);
+    jw_object_end(&w);
+    g_autoptr(GString) text = jw_take(&w);
+    g_assert_cmpstr(text->str, ==, "{\"a\":{\"x\": [1.50, \"\\u0041\"]},\"b\":2}");
+    g_string_free(w.buffer, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -73,5 +86,6 @@ int main(int argc, char **argv)
     g_test_add_func("/base/json/text stays in memory without a file",
                     test_text_stays_in_memory_without_a_file);
     g_test_add_func("/base/json/a part can stand on one line", test_a_part_can_stand_on_one_line);
+    g_test_add_func("/base/json/JSON is taken over as it is", test_json_is_taken_over_as_it_is);
     return g_test_run();
 }
