@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/examine.h"
+#include "cli/report_options.h"
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -91,7 +92,7 @@ int bmi_main(int argc, char **argv)
         return (int)cli_fail("bmi: what there is of it is 'bmi introspect PROJECT NODE...'");
     for (int i = 3; i < argc; i++) {
         const struct examine_wish w = { .project = argv[2], .name = argv[i] };
-        status = examine_worse(status, examine(&w));
+        status = cli_worse(status, examine(&w));
     }
     return (int)status;
 }

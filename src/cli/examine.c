@@ -100,11 +100,3 @@ enum cli_status examine_status(const json_t *report, const struct fail_on *fail_
     }
     return status;
 }
-
-enum cli_status examine_worse(enum cli_status a, enum cli_status b)
-{
-    static const int rank[] = {
-        [CLI_OK] = 0, [CLI_INCOMPLETE] = 1, [CLI_FINDINGS] = 2, [CLI_ERROR] = 3
-    };
-    return rank[a] >= rank[b] ? a : b;
-}

@@ -19,5 +19,3 @@ char *examine_path(const struct examine_wish *wish, const char *what);
 json_t *examine_report(const struct examine_wish *wish, GError **error);
 /* The exit status that a report means. */
 enum cli_status examine_status(const json_t *report, const struct fail_on *fail_on);
-/* Error before findings before incomplete before nothing. */
-enum cli_status examine_worse(enum cli_status a, enum cli_status b);

@@ -1,14 +1,12 @@
 /* Having a service examine nodes and images, and what it knows of them. */
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/examine.h"
 #include "cli/remote.h"
+#include "cli/report_options.h"
 
-static char *format, *output, *failing, *severity;
 static gboolean image, deep, fresh, wait_for_it;
 
 static const GOptionEntry thing_entries[] = {
@@ -24,31 +22,17 @@ static const GOptionEntry ask_entries[] = {
       "Wait for the end and print the report; --format, --output and --fail-on imply it", NULL },
     { 0 },
 };
-static const GOptionEntry report_entries[] = {
-    { "format", 0, 0, G_OPTION_ARG_STRING, &format,
-      "table (default), json, sarif, html, csv, junit, cyclonedx or spdx", "FORMAT" },
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
-    { "severity", 0, 0, G_OPTION_ARG_STRING, &severity, "Show only findings this severe or more",
-      "SEVERITY" },
-    { "fail-on", 0, 0, G_OPTION_ARG_STRING, &failing,
-      "Which findings give status 1: any (default), none, a severity or worse, kev, epss:0.5; "
-      "several with commas",
-      "WHAT" },
-    { 0 },
-};
 
 /* The report's address with what the options ask for; g_free() */
 static char *report_path(const struct examine_wish *w)
 {
-    struct winsize size;
+    struct cli_report_wish wish = cli_report_wish();
+    unsigned columns = cli_report_width();
     g_autofree char *path = examine_path(w, "report");
-    g_autofree char *query = remote_path("?format=%s", format != NULL ? format : "table");
+    g_autofree char *query = remote_path("?format=%s", wish.format != NULL ? wish.format : "table");
     g_autofree char *least =
-        severity != NULL ? remote_path("&severity=%s", severity) : g_strdup("");
-    g_autofree char *width =
-        output == NULL && isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0
-            ? g_strdup_printf("&width=%u", size.ws_col)
-            : g_strdup("");
+        wish.severity != NULL ? remote_path("&severity=%s", wish.severity) : g_strdup("");
+    g_autofree char *width = columns != 0 ? g_strdup_printf("&width=%u", columns) : g_strdup("");
     return g_strconcat(path, query, least, width, NULL);
 }
 
@@ -62,7 +46,7 @@ static enum cli_status print_report(const struct examine_wish *w, const struct f
     g_autoptr(GString) text = report != NULL ? remote_text(path, &error) : NULL;
     enum cli_status status = report != NULL ? examine_status(report, fail_on) : CLI_ERROR;
     json_decref(report);
-    if (text == NULL || !cli_output_open(&out, output, &error))
+    if (text == NULL || !cli_output_open(&out, cli_report_wish().output, &error))
         return cli_fail_error(error);
     bool ok = fwrite(text->str, 1, text->len, out.file) == text->len;
     return cli_output_finish(&out, ok, &error) ? status : cli_fail_error(error);
@@ -101,7 +85,7 @@ static enum cli_status introspect_all(int count, char **argv, const struct fail_
         paths[i] = examine_ask(&w, &asked, &error);
         if (paths[i] == NULL) {
             paths[i] = g_strdup("");
-            status = examine_worse(status, cli_fail_error(error));
+            status = cli_worse(status, cli_fail_error(error));
         } else if (!wait_for_it) {
             (void)printf("%s\n", json_string_value(json_object_get(asked, "id")));
         }
@@ -110,7 +94,7 @@ static enum cli_status introspect_all(int count, char **argv, const struct fail_
     for (int i = 0; wait_for_it && i < count; i++) {
         w.name = argv[i + 1];
         if (paths[i][0] != '\0')
-            status = examine_worse(status, await(paths[i], &w, fail_on));
+            status = cli_worse(status, await(paths[i], &w, fail_on));
     }
     return status;
 }
@@ -119,12 +103,14 @@ static enum cli_status introspect_run(int argc, char **argv)
 {
     GError *error = NULL;
     struct fail_on fail_on;
+    struct cli_report_wish wish = cli_report_wish();
     if (!remote_arguments("introspect", argc, 2, 1000))
         return CLI_ERROR;
-    if (!fail_on_parse(failing, &fail_on, &error))
+    if (!fail_on_parse(wish.fail_on, &fail_on, &error))
         return cli_fail_error(error);
-    wait_for_it = wait_for_it || format != NULL || failing != NULL || output != NULL;
-    if (argc > 2 && (output != NULL || (format != NULL && !g_str_equal(format, "table"))))
+    wait_for_it = wait_for_it || wish.format != NULL || wish.fail_on != NULL || wish.output != NULL;
+    if (argc > 2 &&
+        (wish.output != NULL || (wish.format != NULL && !g_str_equal(wish.format, "table"))))
         return cli_fail("introspect: --output, and other formats than table, are for one node");
     return introspect_all(argc - 1, argv, &fail_on);
 }
@@ -133,9 +119,10 @@ static enum cli_status report_run(int argc, char **argv)
 {
     GError *error = NULL;
     struct fail_on fail_on;
+    struct cli_report_wish wish = cli_report_wish();
     if (!remote_arguments("report", argc, 2, 2))
         return CLI_ERROR;
-    if (!fail_on_parse(failing, &fail_on, &error))
+    if (!fail_on_parse(wish.fail_on, &fail_on, &error))
         return cli_fail_error(error);
     const struct examine_wish w = { .project = argv[0], .name = argv[1], .image = image != FALSE };
     return print_report(&w, &fail_on);
@@ -152,7 +139,7 @@ const struct cli_command command_introspect = {
     .description = statuses,
     .examples = "assay introspect web db1 db2\n  prints two identifiers and does not wait\n"
                 "assay introspect --wait --fail-on high web db1\n  for a pipeline",
-    .options = (const GOptionEntry *const[]){ thing_entries, ask_entries, report_entries,
+    .options = (const GOptionEntry *const[]){ thing_entries, ask_entries, cli_report_options,
                                               remote_options, remote_ca_options, NULL },
     .run = introspect_run,
 };
@@ -163,7 +150,7 @@ const struct cli_command command_report = {
     .usage = "[OPTION…] PROJECT NODE",
     .description = statuses,
     .examples = "assay report web db1 --format html -o db1.html\n  by the advisories of today",
-    .options = (const GOptionEntry *const[]){ thing_entries, report_entries, remote_options,
+    .options = (const GOptionEntry *const[]){ thing_entries, cli_report_options, remote_options,
                                               remote_ca_options, NULL },
     .run = report_run,
 };

@@ -1,32 +1,22 @@
 /* The main job: a target's frame, matched with the advisories, as a report. */
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "advisory/suppression.h"
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/database.h"
-#include "cli/fail_on.h"
 #include "cli/frame_file.h"
+#include "cli/report_options.h"
 #include "cli/target.h"
 #include "report/report.h"
 
 #define IGNORE_FILE ".assayignore" /* in the current folder */
 
-static char *format, *output, *severity, *failing, *severity_source;
+static char *severity_source;
 static char **vex_files, **ignore_files;
 static gboolean together, files, show_suppressed, ubuntu_pro, timings;
 
 static const GOptionEntry entries[] = {
-    { "format", 0, 0, G_OPTION_ARG_STRING, &format,
-      "table (default), json, sarif, html, csv, junit, cyclonedx or spdx", "FORMAT" },
-    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "Write to FILE", "FILE" },
-    { "severity", 0, 0, G_OPTION_ARG_STRING, &severity, "Show only findings this severe or more",
-      "SEVERITY" },
-    { "fail-on", 0, 0, G_OPTION_ARG_STRING, &failing,
-      "Which findings give status 1: any (default), none, a severity or worse, kev, epss:0.5; "
-      "several with commas",
-      "WHAT" },
     { "vex", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &vex_files,
       "Statements about vulnerabilities (OpenVEX, CSAF, CycloneDX); may be given several times",
       "FILE" },
@@ -83,27 +73,25 @@ static void tell_timings(const struct scan *s)
 
 static bool choose_report(struct scan *s)
 {
-    s->form = report_format_find(format != NULL ? format : "table");
+    struct cli_report_wish wish = cli_report_wish();
+    s->form = report_format_find(wish.format != NULL ? wish.format : "table");
     if (s->form == NULL)
         return cli_fail("scan: unknown format '%s': table, json, sarif, html, csv, junit, "
                         "cyclonedx or spdx",
-                        format) == CLI_OK;
-    if (severity != NULL && !severity_parse(severity, &s->report.min_severity))
+                        wish.format) == CLI_OK;
+    if (wish.severity != NULL && !severity_parse(wish.severity, &s->report.min_severity))
         return cli_fail("--severity '%s': unknown, negligible, low, medium, high or critical",
-                        severity) == CLI_OK;
+                        wish.severity) == CLI_OK;
     if (severity_source != NULL && !g_str_equal(severity_source, "vendor") &&
         !g_str_equal(severity_source, "nvd") && !g_str_equal(severity_source, "cvss"))
         return cli_fail("--severity-source '%s': vendor, nvd or cvss", severity_source) == CLI_OK;
     s->report.show_suppressed = show_suppressed != FALSE;
     s->match.severity_source = severity_source;
     s->match.ubuntu_pro = ubuntu_pro != FALSE;
-    if (output == NULL && isatty(STDOUT_FILENO)) {
-        struct winsize w;
-        const char *no_color = g_getenv("NO_COLOR");
-        s->report.colour = no_color == NULL || *no_color == '\0';
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0)
-            s->report.width = w.ws_col;
-    }
+    const char *no_color = g_getenv("NO_COLOR");
+    s->report.colour =
+        wish.output == NULL && isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
+    s->report.width = cli_report_width();
     return true;
 }
 
@@ -128,7 +116,8 @@ static bool prepare(struct scan *s)
     if (!choose_report(s) || !cli_target_settings(&s->inspect, files ? 0 : 300))
         return false;
     s->inspect.with_files = files != FALSE;
-    if (!fail_on_parse(failing, &s->fail_on, &error) || !load_suppressions(s, &error))
+    if (!fail_on_parse(cli_report_wish().fail_on, &s->fail_on, &error) ||
+        !load_suppressions(s, &error))
         return cli_fail_error(error) == CLI_OK;
     s->begun = g_get_monotonic_time();
     s->db = cli_database_open(&s->no_db);
@@ -211,20 +200,11 @@ static enum cli_status scan_target(struct scan *s, char **names, size_t count, G
                                                        : CLI_OK;
 }
 
-/* Error before findings before incomplete before nothing. */
-static enum cli_status worse(enum cli_status a, enum cli_status b)
-{
-    static const int rank[] = {
-        [CLI_OK] = 0, [CLI_INCOMPLETE] = 1, [CLI_FINDINGS] = 2, [CLI_ERROR] = 3
-    };
-    return rank[a] >= rank[b] ? a : b;
-}
-
 static enum cli_status write_reports(const struct scan *s, const GPtrArray *reports)
 {
     GError *error = NULL;
     struct cli_output out;
-    if (!cli_output_open(&out, output, &error))
+    if (!cli_output_open(&out, cli_report_wish().output, &error))
         return cli_fail_error(error);
     bool ok = s->form->write(reports, &s->report, out.file, &error);
     if (!cli_output_finish(&out, ok, ok ? &error : NULL) || !ok)
@@ -245,9 +225,9 @@ static enum cli_status scan_run(int argc, char **argv)
         status = scan_target(&s, argv, (size_t)argc, reports);
     else
         for (int i = 0; i < argc; i++)
-            status = worse(status, scan_target(&s, &argv[i], 1, reports));
+            status = cli_worse(status, scan_target(&s, &argv[i], 1, reports));
     if (reports->len > 0)
-        status = worse(status, write_reports(&s, reports));
+        status = cli_worse(status, write_reports(&s, reports));
     took(&s, STEP_WRITE);
     if (timings && status != CLI_ERROR)
         tell_timings(&s);
@@ -275,7 +255,7 @@ const struct cli_command command_scan = {
                 "assay scan --fail-on high,kev --format sarif -o report.sarif node.qcow2\n"
                 "  for a pipeline\n"
                 "assay scan nbd://storage.example/node7\n  whatever an NBD server exports",
-    .options =
-        (const GOptionEntry *const[]){ entries, cli_database_options, cli_target_options, NULL },
+    .options = (const GOptionEntry *const[]){ cli_report_options, entries, cli_database_options,
+                                              cli_target_options, NULL },
     .run = scan_run,
 };
