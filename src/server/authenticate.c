@@ -46,7 +46,7 @@ bool call_basic(const struct http_request *r, char **user, char **password)
     g_autofree guchar *raw = g_base64_decode(encoded, &len);
     char *text = g_strndup((const char *)raw, len);
     char *colon = strchr(text, ':');
-    bool good = colon != NULL && strlen(text) == len;
+    bool good = colon != NULL && g_utf8_validate(text, (gssize)len, NULL);
     if (good) {
         *user = g_strndup(text, (gsize)(colon - text));
         *password = g_strdup(colon + 1);

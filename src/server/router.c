@@ -376,10 +376,29 @@ static void guard(struct http_response *r, const struct http_request *q)
         http_set_header(r, "Strict-Transport-Security", "max-age=31536000");
 }
 
+/* PostgreSQL takes no other texts. Bodies are looked at by the reader of JSON. */
+static bool is_utf8(const struct http_request *r)
+{
+    static const char *const headers[] = { "idempotency-key", "last-event-id" };
+    GHashTableIter i;
+    gpointer value;
+    bool good = g_utf8_validate(r->path, -1, NULL);
+    g_hash_table_iter_init(&i, r->query);
+    while (good && g_hash_table_iter_next(&i, NULL, &value))
+        good = g_utf8_validate(value, -1, NULL);
+    for (size_t h = 0; good && h < G_N_ELEMENTS(headers); h++) {
+        const char *text = http_header(r, headers[h]);
+        good = text == NULL || g_utf8_validate(text, -1, NULL);
+    }
+    return good;
+}
+
 static bool find_and_run(struct call *c, GError **error)
 {
     g_autofree char *allow = NULL;
     const char *method = c->request->method;
+    if (!is_utf8(c->request))
+        return problem(error, 400, "the address or a header is not UTF-8");
     if (g_str_equal(method, "HEAD"))
         method = "GET"; /* the server leaves the body out, RFC 9110 section 9.3.2 */
     c->route = route_find(route_tables, method, c->request->path, c, &allow);

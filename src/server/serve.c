@@ -155,7 +155,11 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
 bool serve_rotate_key(const struct settings *s, unsigned *sealed, GError **error)
 {
     g_autofree char *file = settings_key_file(s);
-    g_autoptr(sql) db = serve_make_folder(s->store, error) ? store_open(s->store, error) : NULL;
+    const char *path = g_str_has_prefix(s->store, "sqlite:") ? s->store + strlen("sqlite:") : NULL;
+    /* A store that is made for it would have nothing to seal, and the right one keep its key. */
+    if (path != NULL && !g_file_test(path, G_FILE_TEST_EXISTS))
+        return fail(error, ASSAY_ERROR_NOT_FOUND, "store %s: is not there", path);
+    g_autoptr(sql) db = store_open(s->store, error);
     return db != NULL && seal_rotate(db, file, sealed, error);
 }
 

@@ -138,6 +138,12 @@ def test_a_key_is_changed_while_the_service_runs(assay, tmp_path):
     service.stop()
 
 
+def test_the_key_of_a_store_that_is_not_there_is_not_changed(assay, tmp_path):
+    refused = assay.refusal("key", "rotate", "--store", f"sqlite:{tmp_path}/typo/store.db")
+    assert f"store {tmp_path}/typo/store.db: is not there" in refused
+    assert not list(tmp_path.iterdir())
+
+
 def test_metrics_may_want_a_token(assay, tmp_path):
     token = tmp_path / "metrics-token"
     token.write_text("a-token-of-prometheus\n")

@@ -215,6 +215,8 @@ def test_on_postgresql(assay, tmp_path_factory):
                 "POST", "/v1/projects/p/nodes", admin, node("once"), {"Idempotency-Key": "k"}),
                 range(16)))
         assert {a.status for a in same} == {201} and len({a.text for a in same}) == 1
+        for method, path, body, headers, status in not_utf8("/v1/projects/p"):
+            assert service.call(method, path, admin, body, headers).status == status, path
         database.stop()
         assert service.call("GET", "/readyz").status == 503
         assert service.call("GET", "/healthz").status == 200
@@ -231,6 +233,16 @@ def test_on_postgresql(assay, tmp_path_factory):
 
 # --- every call -----------------------------------------------------------------------------------
 
+def not_utf8(project):
+    return [
+        ("GET", f"{project}%ff", None, {}, 400),
+        ("GET", "/v1/nodes?after=%ff", None, {}, 400),
+        ("GET", f"{project}/nodes/%ed%a0%80", None, {}, 400),
+        ("POST", "/v1/projects/%ff/hooks/%ff", {}, {}, 400),
+        ("POST", "/v1/projects", {"name": "q"}, {"Idempotency-Key": "\xff\xfe"}, 400),
+    ]
+
+
 def test_problems(service, admin):
     service.make("/v1/projects", {"name": "p"}, admin)
     nodes = "/v1/projects/p/nodes"
@@ -242,6 +254,7 @@ def test_problems(service, admin):
         ("GET", "/v1/projects?limit=0", None, {}, 400),
         ("GET", "/v1/projects?limit=x", None, {}, 400),
         ("GET", "/v1/nodes?label=x", None, {}, 400),
+        *not_utf8("/v1/projects/p"),
         ("GET", "/v1/projects/p/introspections?limit=5&state=failed", None, {}, 400),
         ("POST", nodes, b"{", {"Content-Type": "application/json"}, 400),
         ("POST", nodes, b'{"name":"a","name":"b"}', {"Content-Type": "application/json"}, 400),
