@@ -69,6 +69,23 @@ void call_list_begin(struct call *c)
     jw_array_begin(&c->out, "items");
 }
 
+bool call_list(struct call *c, const GPtrArray *found, const struct store_page *page,
+               call_item write, glong next, GError **error)
+{
+    if (found == NULL)
+        return false;
+    gconstpointer last = NULL;
+    guint count = call_list_count(found, page);
+    call_list_begin(c);
+    for (guint i = 0; i < count; i++) {
+        last = found->pdata[i];
+        if (!write(c, last, error))
+            return false;
+    }
+    call_list_end(c, count < found->len ? G_STRUCT_MEMBER(const char *, last, next) : NULL);
+    return true;
+}
+
 void call_list_end(struct call *c, const char *last)
 {
     jw_array_end(&c->out);

@@ -92,6 +92,11 @@ void call_list_begin(struct call *c);
 void call_list_end(struct call *c, const char *last);
 /* Number of items of the page among those found, and whether there are more. */
 guint call_list_count(const GPtrArray *found, const struct store_page *page);
+/* All of it, of what the store has found (NULL: *error is set). write writes one item; next: where
+ * its struct has the text (char *) that begins the next page (G_STRUCT_OFFSET). */
+typedef bool (*call_item)(struct call *c, const void *item, GError **error);
+bool call_list(struct call *c, const GPtrArray *found, const struct store_page *page,
+               call_item write, glong next, GError **error);
 
 /* ETag of a version; returns true, so that a handler can end with it. */
 bool call_version(struct call *c, int64_t version);

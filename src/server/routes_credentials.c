@@ -20,23 +20,20 @@ static void write_credential(struct json_writer *w, const struct credential *k)
     jw_object_end(w);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    write_credential(&c->out, item);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) credentials = credential_list(c->db, owner_of(c), &page, error);
-    if (credentials == NULL)
-        return false;
-    const struct credential *last = NULL;
-    guint count = call_list_count(credentials, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(credentials, i);
-        write_credential(&c->out, last);
-    }
-    call_list_end(c, count < credentials->len ? last->id : NULL);
-    return true;
+    return call_list(c, credentials, &page, write_listed, G_STRUCT_OFFSET(struct credential, id),
+                     error);
 }
 
 static bool answer(struct call *c, const char *id, GError **error)

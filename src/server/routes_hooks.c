@@ -19,23 +19,19 @@ static void write_hook(struct json_writer *w, const struct hook *h, const char *
     jw_object_end(w);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    write_hook(&c->out, item, NULL);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) hooks = hook_list(c->db, c->project->id, &page, error);
-    if (hooks == NULL)
-        return false;
-    const struct hook *last = NULL;
-    guint count = call_list_count(hooks, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(hooks, i);
-        write_hook(&c->out, last, NULL);
-    }
-    call_list_end(c, count < hooks->len ? last->id : NULL);
-    return true;
+    return call_list(c, hooks, &page, write_listed, G_STRUCT_OFFSET(struct hook, id), error);
 }
 
 static bool create(struct call *c, GError **error)

@@ -53,6 +53,12 @@ static bool show(struct call *c, GError **error)
 }
 
 /* Of a thing, a project, or all that the caller sees. */
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    introspection_write(&c->out, NULL, item);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
@@ -69,17 +75,7 @@ static bool list(struct call *c, GError **error)
     g_autoptr(GPtrArray) all =
         introspection_list(c->db, &c->caller, c->project != NULL ? c->project->id : NULL,
                            t != NULL ? t->id : NULL, &page, error);
-    if (all == NULL)
-        return false;
-    const struct introspection *last = NULL;
-    guint count = call_list_count(all, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(all, i);
-        introspection_write(&c->out, NULL, last);
-    }
-    call_list_end(c, count < all->len ? last->id : NULL);
-    return true;
+    return call_list(c, all, &page, write_listed, G_STRUCT_OFFSET(struct introspection, id), error);
 }
 
 static bool cancel(struct call *c, GError **error)

@@ -1,28 +1,26 @@
 #include "server/routes.h"
 #include "store/users.h"
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    const struct member *m = item;
+    jw_object_begin(&c->out, NULL);
+    jw_string(&c->out, "user", m->account);
+    jw_string(&c->out, "name", m->name);
+    jw_string(&c->out, "role", role_name(m->role));
+    call_write_time(&c->out, "since", m->created);
+    jw_object_end(&c->out);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) members = member_list(c->db, c->project->id, &page, error);
-    if (members == NULL)
-        return false;
-    const struct member *last = NULL;
-    guint count = call_list_count(members, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(members, i);
-        jw_object_begin(&c->out, NULL);
-        jw_string(&c->out, "user", last->account);
-        jw_string(&c->out, "name", last->name);
-        jw_string(&c->out, "role", role_name(last->role));
-        call_write_time(&c->out, "since", last->created);
-        jw_object_end(&c->out);
-    }
-    call_list_end(c, count < members->len ? last->account : NULL);
-    return true;
+    return call_list(c, members, &page, write_listed, G_STRUCT_OFFSET(struct member, account),
+                     error);
 }
 
 static bool set(struct call *c, GError **error)

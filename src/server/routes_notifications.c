@@ -45,26 +45,23 @@ static bool answer(struct call *c, const char *id, const char *secret, GError **
     return call_version(c, n->version);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    const struct notification *n = item;
+    jw_object_begin(&c->out, NULL);
+    if (!write_members(c, n, error))
+        return false;
+    jw_object_end(&c->out);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) all = notification_list(c->db, c->project->id, &page, error);
-    if (all == NULL)
-        return false;
-    const struct notification *last = NULL;
-    guint count = call_list_count(all, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(all, i);
-        jw_object_begin(&c->out, NULL);
-        if (!write_members(c, last, error))
-            return false;
-        jw_object_end(&c->out);
-    }
-    call_list_end(c, count < all->len ? last->id : NULL);
-    return true;
+    return call_list(c, all, &page, write_listed, G_STRUCT_OFFSET(struct notification, id), error);
 }
 
 static bool create(struct call *c, GError **error)
@@ -158,6 +155,12 @@ static bool answer_delivery(struct call *c, const struct notification *n, const 
     return true;
 }
 
+static bool write_listed_delivery(struct call *c, const void *item, GError **error)
+{
+    write_delivery(&c->out, item);
+    return true;
+}
+
 static bool list_deliveries(struct call *c, GError **error)
 {
     struct store_page page;
@@ -165,17 +168,8 @@ static bool list_deliveries(struct call *c, GError **error)
     if (n == NULL || !call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) all = delivery_list(c->db, n->id, &page, error);
-    if (all == NULL)
-        return false;
-    const struct delivery *last = NULL;
-    guint count = call_list_count(all, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(all, i);
-        write_delivery(&c->out, last);
-    }
-    call_list_end(c, count < all->len ? last->id : NULL);
-    return true;
+    return call_list(c, all, &page, write_listed_delivery, G_STRUCT_OFFSET(struct delivery, id),
+                     error);
 }
 
 static bool show_delivery(struct call *c, GError **error)

@@ -12,23 +12,19 @@ static void write_project(struct json_writer *w, const struct project *p)
     jw_object_end(w);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    write_project(&c->out, item);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) projects = project_list(c->db, &c->caller, &page, error);
-    if (projects == NULL)
-        return false;
-    const struct project *last = NULL;
-    guint count = call_list_count(projects, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(projects, i);
-        write_project(&c->out, last);
-    }
-    call_list_end(c, count < projects->len ? last->id : NULL);
-    return true;
+    return call_list(c, projects, &page, write_listed, G_STRUCT_OFFSET(struct project, id), error);
 }
 
 static bool answer(struct call *c, const char *id, GError **error)

@@ -254,6 +254,20 @@ static bool show_frame(struct call *c, GError **error)
     return true;
 }
 
+static bool write_listed_frame(struct call *c, const void *item, GError **error)
+{
+    const struct kept_frame *k = item;
+    jw_object_begin(&c->out, NULL);
+    jw_string(&c->out, "id", k->id);
+    jw_string(&c->out, "introspection", k->introspection);
+    call_write_time(&c->out, "created", k->created);
+    jw_i64(&c->out, "size", k->size);
+    jw_string(&c->out, "sha256", k->sha256);
+    call_write_json(&c->out, "locations", k->locations);
+    jw_object_end(&c->out);
+    return true;
+}
+
 static bool list_frames(struct call *c, GError **error)
 {
     struct store_page page;
@@ -262,24 +276,8 @@ static bool list_frames(struct call *c, GError **error)
         return false;
     g_autoptr(GPtrArray) all =
         kept_frame_list(c->db, &c->caller, c->project->id, t->id, &page, error);
-    if (all == NULL)
-        return false;
-    const struct kept_frame *last = NULL;
-    guint count = call_list_count(all, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(all, i);
-        jw_object_begin(&c->out, NULL);
-        jw_string(&c->out, "id", last->id);
-        jw_string(&c->out, "introspection", last->introspection);
-        call_write_time(&c->out, "created", last->created);
-        jw_i64(&c->out, "size", last->size);
-        jw_string(&c->out, "sha256", last->sha256);
-        call_write_json(&c->out, "locations", last->locations);
-        jw_object_end(&c->out);
-    }
-    call_list_end(c, count < all->len ? last->id : NULL);
-    return true;
+    return call_list(c, all, &page, write_listed_frame, G_STRUCT_OFFSET(struct kept_frame, id),
+                     error);
 }
 
 #define ROUTES(one, kind)                                                                          \

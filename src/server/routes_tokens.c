@@ -19,23 +19,19 @@ static void write_token(struct json_writer *w, const struct token *t)
     jw_object_end(w);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    write_token(&c->out, item);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) tokens = token_list(c->db, c->caller.account, &page, error);
-    if (tokens == NULL)
-        return false;
-    const struct token *last = NULL;
-    guint count = call_list_count(tokens, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(tokens, i);
-        write_token(&c->out, last);
-    }
-    call_list_end(c, count < tokens->len ? last->id : NULL);
-    return true;
+    return call_list(c, tokens, &page, write_listed, G_STRUCT_OFFSET(struct token, id), error);
 }
 
 static bool create(struct call *c, GError **error)

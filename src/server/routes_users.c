@@ -15,23 +15,19 @@ static void write_user(struct json_writer *w, const struct user *u)
     jw_object_end(w);
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    write_user(&c->out, item);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
     if (!call_page(c, &page, error))
         return false;
     g_autoptr(GPtrArray) users = user_list(c->db, &page, error);
-    if (users == NULL)
-        return false;
-    const struct user *last = NULL;
-    guint count = call_list_count(users, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(users, i);
-        write_user(&c->out, last);
-    }
-    call_list_end(c, count < users->len ? last->id : NULL);
-    return true;
+    return call_list(c, users, &page, write_listed, G_STRUCT_OFFSET(struct user, id), error);
 }
 
 /* The site's role in a body: absent NULL, null "". */

@@ -36,6 +36,15 @@ static struct project *project_of_query(struct call *c, GError **error)
     return name != NULL ? project_find(c->db, &c->caller, name, error) : NULL;
 }
 
+static bool write_listed(struct call *c, const void *item, GError **error)
+{
+    const struct vulnerability *v = item;
+    jw_object_begin(&c->out, NULL);
+    write_members(&c->out, v);
+    jw_object_end(&c->out);
+    return true;
+}
+
 static bool list(struct call *c, GError **error)
 {
     struct store_page page;
@@ -58,19 +67,8 @@ static bool list(struct call *c, GError **error)
         .fixable = is_true(http_query(c->request, "fixable")),
     };
     g_autoptr(GPtrArray) all = vulnerability_list(c->db, &c->caller, &filter, &page, error);
-    if (all == NULL)
-        return false;
-    const struct vulnerability *last = NULL;
-    guint count = call_list_count(all, &page);
-    call_list_begin(c);
-    for (guint i = 0; i < count; i++) {
-        last = g_ptr_array_index(all, i);
-        jw_object_begin(&c->out, NULL);
-        write_members(&c->out, last);
-        jw_object_end(&c->out);
-    }
-    call_list_end(c, count < all->len ? last->cursor : NULL);
-    return true;
+    return call_list(c, all, &page, write_listed, G_STRUCT_OFFSET(struct vulnerability, cursor),
+                     error);
 }
 
 static void write_thing(struct json_writer *w, const struct affected_thing *t)

@@ -52,11 +52,7 @@ static char *make_project(struct sql *db, const char *name)
 
 static void setup(struct scene *s, const void *unused)
 {
-    GError *error = NULL;
-    store_test_open(&s->t);
-    sql_close(s->t.db);
-    s->t.db = store_open(s->t.url, &error);
-    g_assert_no_error(error);
+    store_test_make(&s->t);
     fixture_init(&s->f);
     fixture_import(&s->f, "d.jsonl", first_feed, NULL, NULL);
     s->project = make_project(s->t.db, "web");

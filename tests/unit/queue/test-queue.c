@@ -13,11 +13,7 @@ static const struct queue_limits hasty = { .attempts = 3, .lease = -1, .backoff 
 
 static void setup(struct store_test *t, const void *unused)
 {
-    GError *error = NULL;
-    store_test_open(t);
-    sql_close(t->db);
-    t->db = store_open(t->url, &error);
-    g_assert_no_error(error);
+    store_test_make(t);
 }
 
 static void teardown(struct store_test *t, const void *unused)

@@ -41,10 +41,7 @@ static void setup(struct bench *b, const void *unused)
     const struct project_values one = { .name = "one", .description = "" };
     const struct project_values two = { .name = "two", .description = "" };
     bool made;
-    store_test_open(&b->store);
-    sql_close(b->store.db);
-    b->store.db = store_open(b->store.url, &error);
-    g_assert_no_error(error);
+    store_test_make(&b->store);
     b->project = project_create(b->store.db, &one, &error);
     b->other = project_create(b->store.db, &two, &error);
     b->account = user_create(b->store.db, "ann", NULL, "", &error);

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "store/sql.h"
+#include "store/store.h"
 
 struct store_test {
     char *url;
@@ -31,6 +32,16 @@ static inline void store_test_open(struct store_test *t)
                                  strchr(server, '?') != NULL ? '&' : '?', t->schema);
     }
     t->db = sql_open(t->url, &error);
+    g_assert_no_error(error);
+}
+
+/* The same with the tables of the service. */
+static inline void store_test_make(struct store_test *t)
+{
+    GError *error = NULL;
+    store_test_open(t);
+    sql_close(t->db);
+    t->db = store_open(t->url, &error);
     g_assert_no_error(error);
 }
 

@@ -8,11 +8,7 @@
 
 static void setup(struct store_test *t, const void *unused)
 {
-    GError *error = NULL;
-    store_test_open(t);
-    sql_close(t->db);
-    t->db = store_open(t->url, &error);
-    g_assert_no_error(error);
+    store_test_make(t);
 }
 
 static void teardown(struct store_test *t, const void *unused)

@@ -29,10 +29,7 @@ static void setup(struct scene *s, const void *unused)
 {
     GError *error = NULL;
     g_autofree char *folder = g_dir_make_tmp("assay-test-XXXXXX", &error);
-    store_test_open(&s->t);
-    sql_close(s->t.db);
-    s->t.db = store_open(s->t.url, &error);
-    g_assert_no_error(error);
+    store_test_make(&s->t);
     s->key_file = g_build_filename(folder, "key", NULL);
     s->seal = seal_open(s->t.db, s->key_file, &error);
     g_assert_no_error(error);

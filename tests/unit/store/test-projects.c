@@ -25,10 +25,7 @@ static void setup(struct scene *s, const void *unused)
 {
     GError *error = NULL;
     bool made;
-    store_test_open(&s->t);
-    sql_close(s->t.db);
-    s->t.db = store_open(s->t.url, &error);
-    g_assert_no_error(error);
+    store_test_make(&s->t);
     const struct project_values a = { .name = "a", .locations = "[\"rbd:pool/a-*\",\"/srv/a/*\"]" };
     const struct project_values b = { .name = "b" };
     s->a = project_create(s->t.db, &a, &error);

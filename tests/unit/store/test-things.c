@@ -14,10 +14,7 @@ static void setup(struct scene *s, const void *unused)
 {
     GError *error = NULL;
     const struct project_values p = { .name = "p" };
-    store_test_open(&s->t);
-    sql_close(s->t.db);
-    s->t.db = store_open(s->t.url, &error);
-    g_assert_no_error(error);
+    store_test_make(&s->t);
     s->project = project_create(s->t.db, &p, &error);
     g_assert_no_error(error);
 }
