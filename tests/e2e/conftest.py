@@ -172,3 +172,14 @@ def debian_small(debian, tmp_path_factory):
     """
     import debian_root
     return debian_root.small(debian("bookworm"), tmp_path_factory.mktemp("small") / "root")
+
+
+@pytest.fixture(scope="session")
+def guest(assay, tmp_path_factory):
+    """A running Debian 12 with the program installed."""
+    import guest as guests
+    if os.geteuid() != 0:
+        pytest.fail("only root can make a system's tree with its owners")
+    with guests.Guest(assay, tmp_path_factory.mktemp("guest")) as running:
+        print(f"the guest was up after {running.boot_seconds:.1f} s")
+        yield running

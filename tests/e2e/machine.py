@@ -1,4 +1,5 @@
-"""QEMU machines of the tests' own: no system runs in them, their devices write what tests say."""
+"""QEMU machines of the tests' own: no system runs in them (guest.py has one), their devices write what
+tests say."""
 import json
 import shutil
 import socket
@@ -37,15 +38,16 @@ class Monitor:
 
 
 class Machine:
-    """Its disks are vd0, vd1, ...: raw images."""
+    """Its disks are vd0, vd1, ... FOLDER in further options is where its sockets are."""
 
-    def __init__(self, disks, read_only=(), extra=()):
+    def __init__(self, disks, read_only=(), extra=(), accel="tcg", memory=32):
         # Sockets have short names, and their folder has no symbolic link.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="assay-qemu-")).resolve()
         self.monitor = self.folder / "monitor"
-        command = ["qemu-system-x86_64", "-accel", "tcg", "-m", "32", "-nodefaults", "-display",
-                   "none", "-qmp", f"unix:{self.monitor},server=on,wait=off",
-                   "-qmp", f"unix:{self.folder / 'own'},server=on,wait=off", *extra]
+        command = ["qemu-system-x86_64", "-accel", accel, "-m", str(memory), "-nodefaults",
+                   "-display", "none", "-qmp", f"unix:{self.monitor},server=on,wait=off",
+                   "-qmp", f"unix:{self.folder / 'own'},server=on,wait=off",
+                   *[str(word).replace("FOLDER", str(self.folder)) for word in extra]]
         for i, (disk, image_format) in enumerate(disks):
             command += ["-drive", f"if=none,id=drive{i},file={disk},format={image_format},"
                                   f"readonly={'on' if i in read_only else 'off'}",

@@ -1,5 +1,5 @@
 """deploy/: that units, container and manifests are what they should be, as far as can be tried without
-systemd, a registry or a cluster."""
+systemd (test_guest_systemd.py has one), a registry or a cluster."""
 import os
 import pathlib
 import re
