@@ -1,4 +1,4 @@
-"""A small Debian 12 that runs in QEMU, for what this machine's kernel or its first process may not have:
+"""A small Debian 12 that runs in QEMU, for what this machine's kernel or first process may not have:
 device mapper, systemd, a guest agent whose filesystems may be frozen."""
 import base64
 import fcntl
@@ -17,8 +17,8 @@ from machine import Machine
 
 KEPT = REPOSITORY / "build" / "roots"
 PACKAGES = [
-    "systemd-sysv", "udev", "dbus", "dmsetup", "lvm2", "thin-provisioning-tools", "xfsprogs", "curl",
-    "qemu-guest-agent", "busybox-static", "kmod", "linux-image-cloud-amd64",
+    "systemd-sysv", "udev", "dbus", "dmsetup", "lvm2", "thin-provisioning-tools", "xfsprogs", "e2fsprogs",
+    "curl", "qemu-guest-agent", "busybox-static", "kmod", "linux-image-cloud-amd64",
     # what the program is linked to
     "libarchive13", "libcurl4", "libdeflate0", "libexpat1", "libext2fs2", "libglib2.0-0",
     "libjansson4", "libmagic1", "libmicrohttpd12", "libnbd0", "libpq5", "librabbitmq4",
@@ -107,7 +107,7 @@ def make(folder):
     set_up(tree)
     make_initrd(tree, folder)
     shutil.copy(next(tree.glob("boot/vmlinuz-*")), folder / "vmlinuz")
-    run("truncate", "-s", "2G", folder / "disk.img")
+    run("truncate", "-s", "1G", folder / "disk.img")
     run("mke2fs", "-q", "-t", "ext4", "-d", tree, folder / "disk.img")
     shutil.rmtree(tree)
 
