@@ -100,7 +100,7 @@ static bool may_be(const struct merge *m, const struct import_node *n, const str
                     old->kind);
     if (n->location == NULL)
         return old != NULL || fail(error, ASSAY_ERROR_INVALID, "no disk of it is known");
-    return c->caller.admin || project_may_examine(c->project, n->location, error);
+    return project_may_examine(c->project, n->location, error);
 }
 
 static bool put(struct merge *m, const struct import_node *n, const struct thing *old,

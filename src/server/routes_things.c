@@ -82,7 +82,8 @@ static void write_thing(struct json_writer *w, enum thing_kind kind, const struc
 }
 
 /* What lies behind a location may be the server's own or another project's, so a project has a list
- * of what it may name; and secrets do not belong in it, since it is shown to all members. */
+ * of what may be named, by administrators, too: what is not in it would be refused when it is examined.
+ * And secrets do not belong in it, since it is shown to all members. */
 static bool may_name(const struct call *c, const char *location, GError **error)
 {
     const char *rest = strstr(location, "://");
@@ -91,7 +92,7 @@ static bool may_name(const struct call *c, const char *location, GError **error)
         slash = strchr(rest + 3, '/');
     if (at != NULL && (slash == NULL || at < slash))
         return problem(error, 422, "a location holds no user and password");
-    return c->caller.admin || project_may_examine(c->project, location, error);
+    return project_may_examine(c->project, location, error);
 }
 
 static bool may_name_all(const struct call *c, const json_t *where, GError **error)

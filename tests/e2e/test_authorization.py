@@ -331,14 +331,17 @@ def test_things_of_another_project_are_not_there(scene, kind):
 
 def test_nobody_names_a_disk_that_is_not_the_projects(scene):
     for disk in ("/etc/shadow", "rbd:b/1", "rbd:a/../b/1", "nbd://user:secret@host/x"):
-        for caller, status in (("owner", (403, 422)), ("operator", (403, 422))):
+        for caller, status in (("owner", (403, 422)), ("operator", (403, 422)),
+                               ("admin", (403, 422))):
             answer = scene.service.call("POST", "/v1/projects/alpha/nodes", scene.tokens[caller],
                                         {"name": "n" + next(serial), "disks": [disk]})
             assert answer.status in status, answer
     node = scene.thing("alpha", "node")
-    answer = scene.service.call("PATCH", f"/v1/projects/alpha/nodes/{node}",
-                                scene.tokens["owner"], {"disks": ["/etc/shadow"]})
-    assert answer.status == 403, answer
+    for caller in ("owner", "admin"):
+        answer = scene.service.call("PATCH", f"/v1/projects/alpha/nodes/{node}",
+                                    scene.tokens[caller], {"disks": ["/etc/shadow"]})
+        assert answer.status == 403, answer
+        assert "'/etc/shadow' is not among the locations" in answer.json["detail"]
     answer = scene.service.call("PATCH", "/v1/projects/alpha", scene.tokens["owner"],
                                 {"locations": ["*"]})
     assert answer.status == 403, answer

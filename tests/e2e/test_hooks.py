@@ -16,7 +16,7 @@ class Scene:
         self.store = Store(self.service.store)
         self.admin = self.service.login()
         for project in ("web", "other"):
-            self.service.make("/v1/projects", {"name": project}, self.admin)
+            self.service.make("/v1/projects", {"name": project, "locations": ["/srv/*"]}, self.admin)
         self.service.make("/v1/projects/web/nodes", {"name": "db1", "disks": ["/srv/db1"]},
                           self.admin)
         self.service.make("/v1/projects/web/images", {

@@ -90,8 +90,10 @@ def test_without_waiting_the_identifier_is_printed(admin):
     assert "has ended" in admin.refusal("introspection", "cancel", "web", identifier)
 
 
-def test_what_cannot_be_examined(admin):
-    admin("node", "create", "web", "gone", "--disk", "/nowhere/at/all")
+def test_what_cannot_be_examined(service, admin):
+    assert "'/nowhere/at/all' is not among the locations" in admin.refusal(
+        "node", "create", "web", "gone", "--disk", "/nowhere/at/all")
+    admin("node", "create", "web", "gone", "--disk", service.image.parent / "gone")
     assert "no such node" in admin.refusal("introspect", "web", "nobody")
     code, _, err = status(admin, "introspect", "--wait", "web", "gone")
     assert code == 2 and "gone: failed" in err

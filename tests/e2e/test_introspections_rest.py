@@ -78,7 +78,7 @@ def test_waiting_holds_no_thread(assay, tmp_path):
     service = Service(assay.path, tmp_path, environment={"ASSAY_WORKERS_THREADS": "0", "ASSAY_THREADS": "2"})
     try:
         admin = service.login()
-        service.make("/v1/projects", {"name": "p"}, admin)
+        service.make("/v1/projects", {"name": "p", "locations": ["/none"]}, admin)
         for n in range(6):
             service.make("/v1/projects/p/nodes", {"name": f"n{n}", "disks": ["/none"]}, admin)
         with concurrent.futures.ThreadPoolExecutor(6) as pool:

@@ -99,7 +99,7 @@ def test_projects_users_and_members(service, admin, assay, tmp_path):
                                                            ["--location", "rbd:a/3"])),
 ])
 def test_nodes_and_images(admin, kind, options, changed):
-    admin("project", "create", "p")
+    admin("project", "create", "p", "--location", "rbd:a/*")
     admin(kind, "create", "p", "one", *options, "--label", "rack=7", "--label", "room=a=b",
           "--schedule", "0 3 * * *")
     one = admin.json(kind, "show", "p", "one")
@@ -142,7 +142,7 @@ def test_tokens_for_programs(service, admin):
 
 def test_long_lists_come_whole(service, admin):
     token = service.token(service.login())["token"]
-    service.make("/v1/projects", {"name": "p"}, token)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:a/*"]}, token)
     for i in range(501):
         service.make("/v1/projects/p/nodes", {"name": f"n{i}", "disks": ["rbd:a/1"]}, token)
     assert len(admin.json("node", "list", "p")) == 501

@@ -83,7 +83,7 @@ def test_sigterm_finishes_what_is_being_answered(service, admin):
 
 
 def test_what_was_answered_outlives_a_kill(service, admin):
-    service.make("/v1/projects", {"name": "p"}, admin)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
     made = [service.make("/v1/projects/p/nodes", node(f"n{i}"), admin)["id"] for i in range(20)]
     service.stop(signal.SIGKILL)
     with sqlite3.connect(service.folder / "store.db") as db:
@@ -204,7 +204,7 @@ def test_on_postgresql(assay, tmp_path_factory):
     try:
         service = Service(assay.path, tmp_path_factory.mktemp("service"), store=database.url)
         admin = service.token(service.login())["token"]
-        service.make("/v1/projects", {"name": "p"}, admin)
+        service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             made = list(pool.map(lambda i: service.make("/v1/projects/p/nodes", node(f"n{i}"),
                                                         admin)["id"], range(40)))
@@ -244,7 +244,7 @@ def not_utf8(project):
 
 
 def test_problems(service, admin):
-    service.make("/v1/projects", {"name": "p"}, admin)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
     nodes = "/v1/projects/p/nodes"
     cases = [
         ("GET", "/nothing", None, {}, 404),
@@ -294,7 +294,7 @@ def test_what_is_no_json_is_not_repeated(service):
 
 
 def test_every_described_member_of_a_query_is_taken(service, admin):
-    service.make("/v1/projects", {"name": "queried"}, admin)
+    service.make("/v1/projects", {"name": "queried", "locations": ["rbd:*"]}, admin)
     service.make("/v1/projects/queried/nodes", node("n"), admin)
     parts = service.description["components"]["parameters"]
     values = {"limit": "5", "severity": "low", "format": "json", "width": "80",
@@ -318,7 +318,7 @@ class Known(dict):
 
 
 def test_a_changed_thing_is_not_changed_again_unseen(service, admin):
-    service.make("/v1/projects", {"name": "p"}, admin)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
     service.make("/v1/projects/p/nodes", node("n"), admin)
     path = "/v1/projects/p/nodes/n"
     seen = service.call("GET", path, admin)
@@ -338,7 +338,7 @@ def test_a_changed_thing_is_not_changed_again_unseen(service, admin):
 
 
 def test_lists_have_etags_and_pages(service, admin):
-    service.make("/v1/projects", {"name": "p"}, admin)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
     made = [service.make("/v1/projects/p/nodes", node(f"n{i}"), admin)["id"] for i in range(7)]
     path, seen = "/v1/projects/p/nodes?limit=3", []
     after = ""
@@ -358,7 +358,7 @@ def test_lists_have_etags_and_pages(service, admin):
 
 
 def test_a_repeated_request_is_done_once(service, admin):
-    service.make("/v1/projects", {"name": "p"}, admin)
+    service.make("/v1/projects", {"name": "p", "locations": ["rbd:pool/*"]}, admin)
     nodes, key = "/v1/projects/p/nodes", {"Idempotency-Key": "k 1"}
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(
