@@ -255,8 +255,11 @@ def main():
     names = read_options()
     if os.geteuid() != 0:
         sys.exit("bench: only root can make and mount the disks")
-    for name in names:
-        {**BENCHES, **ASKED_FOR}[name]()
+    try:
+        for name in names:
+            {**BENCHES, **ASKED_FOR}[name]()
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
 
 
 if __name__ == "__main__":

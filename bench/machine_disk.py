@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 import node_disks
-from service_node import MEMORY, on_cpus
+from service_node import MEMORY, starting
 
 MESSAGE = 1 << 20
 
@@ -133,7 +133,7 @@ def machine(folder, path):
     for one in [*node_disks.blockdev(path), "driver=raw,node-name=tap,file=disk"]:
         command += ["-blockdev", one]
     command += ["-device", "virtio-scsi-pci", "-device", "scsi-cd,id=cd,drive=disk,share-rw=on"]
-    with on_cpus(node_disks.LOAD_CPUS):
+    with starting(node_disks.LOAD_CPUS):
         process = subprocess.Popen(command)
     try:
         node_disks.wait_for(process, (folder / "own").exists)

@@ -12,7 +12,7 @@ import time
 
 import images
 import oltp
-from service_node import MEMORY, on_cpus
+from service_node import MEMORY, starting
 
 GIB = 1 << 30
 SIZE = 10 * GIB
@@ -82,7 +82,7 @@ def held(folder, name, blockdev):
     command = ["qemu-storage-daemon"]
     for one in blockdev:
         command += ["--blockdev", one]
-    with on_cpus(LOAD_CPUS):
+    with starting(LOAD_CPUS):
         process = subprocess.Popen(
             [*command, "--nbd-server", f"addr.type=unix,addr.path={address}", "--export",
              "type=nbd,id=e,node-name=disk,name=disk,writable=on", "--pidfile", ready])
@@ -105,7 +105,7 @@ def seen(file, address):
     """An export of NBD as a file. (QEMU 7.2's own exports by FUSE mix up the data of writes that come at
     the same time.)"""
     file.touch()
-    with on_cpus(LOAD_CPUS):
+    with starting(LOAD_CPUS):
         process = subprocess.Popen(["nbdfuse", file, address])
     try:
         wait_for(process, lambda: file.stat().st_size == SIZE)
@@ -172,7 +172,7 @@ def ceph_cluster(memory, size):
     if reason:
         raise RuntimeError(reason)
     before, tempfile.tempdir = tempfile.tempdir, MEMORY if memory else None
-    with on_cpus(LOAD_CPUS):
+    with starting(LOAD_CPUS):
         cluster = ceph.Ceph(size)
     tempfile.tempdir = before
     try:

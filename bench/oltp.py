@@ -13,10 +13,11 @@ from service_node import MEMORY
 
 PROGRAMS = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
 SCALE, CLIENTS = 20, 4
-# With so little between two checkpoints there are some in each round.
+# Checkpoints are asked for, so that each round has as many, however fast it is.
+CHECKPOINT = "CHECKPOINT \\watch 2"
 SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "128MB",
-            "checkpoint_timeout": "30s", "max_wal_size": "24MB", "min_wal_size": "16MB",
-            "checkpoint_completion_target": "0.5", "autovacuum": "off", "listen_addresses": ""}
+            "checkpoint_timeout": "1h", "max_wal_size": "4GB", "min_wal_size": "128MB",
+            "autovacuum": "off", "listen_addresses": ""}
 
 
 def why_not():
@@ -96,13 +97,19 @@ class Load:
     def __init__(self, server):
         self.server, self.log = server, server.own / "transactions"
         with (server.own / "pgbench").open("wb") as out:
+            self.checkpoints = subprocess.Popen(
+                ["psql", "-X", "-q", "-h", server.own, "-U", "bench", "postgres"],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=out, text=True,
+                **server.user)
+            self.checkpoints.stdin.write(CHECKPOINT + "\n")
+            self.checkpoints.stdin.flush()
             self.process = subprocess.Popen(
                 server.pgbench("-n", "-c", CLIENTS, "-j", 1, "-M", "prepared", "-T", 24 * 3600,
                                "-l", f"--log-prefix={self.log}"),
                 stdout=out, stderr=out, **server.user)
 
     def check(self):
-        if self.process.poll() is not None:
+        if self.process.poll() is not None or self.checkpoints.poll() is not None:
             raise RuntimeError("pgbench: " + (self.server.own / "pgbench").read_text()[-500:])
 
     def end(self):
@@ -121,9 +128,10 @@ class Load:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in (self.process, self.checkpoints):
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import machine_disk
 import node_disks
 import oltp
 import paired
-from service_node import Failed, Node
+from service_node import Failed, Node, on_cpus
 
 WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LOAD_CPUS
 PERIOD = 3  # seconds of its rate that a limited introspection reads
@@ -40,10 +40,10 @@ class Looking:
         self.thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         self.ended.set()
         self.thread.join()
-        if self.failure:
+        if self.failure and kind is None:
             raise self.failure
 
 
@@ -52,6 +52,7 @@ class Round:
         self.kind, self.count = kind, 0
 
     def run(self, node, seconds, load):
+        load.check()
         with Looking(node) if node else contextlib.nullcontext() as looking:
             time.sleep(SETTLE)
             self.begin = time.time()
@@ -115,7 +116,7 @@ def measure(name, assay, database, rounds, seconds, memory, line):
     with contextlib.ExitStack() as stack:
         disk = stack.enter_context(DISKS[name](memory))
         line(f"{name}: {disk.what}")
-        with node_disks.on_cpus(node_disks.LOAD_CPUS):
+        with on_cpus(node_disks.LOAD_CPUS):
             folder = stack.enter_context(oltp.mounted(disk.load, node_disks.images.FOLDER / "load"))
             server = stack.enter_context(oltp.Server(folder))
             load = stack.enter_context(oltp.Load(server))
@@ -136,6 +137,9 @@ def measure(name, assay, database, rounds, seconds, memory, line):
 
 
 def interrupted(*_):
+    """What has been started is ended; a second one does not get in the way of that."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -145,15 +149,16 @@ def run(assay, database, options, line):
     if why:
         line(f"skipped: {why}")
         return
-    signal.signal(signal.SIGTERM, interrupted)
-    line(f"pgbench, TPC-B-like, scale {oltp.SCALE}, {oltp.CLIENTS} clients, on ext4 in the node's"
-         " disk; difference to rounds alone before and behind (Hodges-Lehmann, 95 % by Wilcoxon)")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    line(f"pgbench, TPC-B-like, scale {oltp.SCALE}, {oltp.CLIENTS} clients, a checkpoint"
+         " every 2 s, on ext4 in the node's disk; difference to rounds alone before and behind (Hodges-Lehmann, 95 % by Wilcoxon)")
     line(f"the load, what holds the disk and its storage on CPU {node_disks.LOAD_CPUS}, the service"
          f" on CPU {WATCH_CPUS}, storage {'in memory' if options.memory else 'on the disk'};"
          f" {options.rounds} times 3 rounds of {options.seconds} s")
     for name in options.disk or DISKS:
         try:
-            with node_disks.on_cpus(WATCH_CPUS):
+            with on_cpus(WATCH_CPUS):
                 measure(name, assay, database, options.rounds, options.seconds, options.memory,
                         line)
         except (RuntimeError, Failed) as failure:

@@ -27,6 +27,18 @@ def on_cpus(cpus):
         os.sched_setaffinity(0, before)
 
 
+@contextlib.contextmanager
+def starting(cpus):
+    """What is started meanwhile runs there, and Ctrl-C in a terminal does not reach it: it is ended in
+    its turn."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with on_cpus(cpus):
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Failed(Exception):
     """An introspection that should not have."""
 
@@ -46,7 +58,7 @@ class Node:
                    folder / "password"]
         if database:
             command += ["--advisories", database]
-        with self.log.open("wb") as log, on_cpus(cpus):
+        with self.log.open("wb") as log, starting(cpus):
             self.process = subprocess.Popen([str(c) for c in command], stdout=log, stderr=log)
         try:
             self.address, self.token = self._address(), None
