@@ -10,6 +10,7 @@
 #define EXTRA_ATTEMPTS                                                                             \
     7 /* with the usual five, and an hour between the last: two hours and a half */
 #define BATCH       100
+#define THREADS     4 /* others' servers take seconds to answer, or to be given up */
 #define KEPT        (30 * 24 * 3600 * (int64_t)G_USEC_PER_SEC)
 #define NEW_SECONDS 1
 #define OLD_SECONDS 3600
@@ -99,7 +100,9 @@ static bool abandon(struct job_run *run, const char *reason, GError **error)
     return delivery_dead(run->db, id, run->job->id, reason != NULL ? reason : "cancelled", error);
 }
 
-const struct job_kind deliver_job = { .name = JOB, .run = run_job, .abandon = abandon };
+const struct job_kind deliver_job = {
+    .name = JOB, .run = run_job, .abandon = abandon, .threads = THREADS
+};
 
 /* --- duties ------------------------------------------------------------------------------------
  */

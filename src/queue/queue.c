@@ -41,19 +41,25 @@ char *queue_add(struct sql *db, const char *kind, const char *project, const cha
 struct taking {
     const char *worker;
     const struct queue_limits *limits;
+    const struct queue_part *part;
     struct job *job;
 };
 
+const struct queue_part queue_whole = { "", false };
+
+#define IN_PART(job) " ($4 = '' OR (" job ".kind = $4) = ($5 = 0))"
 /* Among the first of each project only one can be chosen, so it is enough to look at those. */
 static const char choose[] =
     "SELECT id, kind, project, pool, payload, attempt, extra FROM job j"
-    " WHERE state = 'queued' AND due <= $1"
-    " AND ($2 = 0 OR $2 > (SELECT count(*) FROM job r"
-    "  WHERE r.project = j.project AND r.state = 'running'))"
-    " AND ($3 = 0 OR j.pool = '' OR $3 > (SELECT count(*) FROM job r"
-    "  WHERE r.pool = j.pool AND r.state = 'running'))"
-    " ORDER BY priority DESC, (SELECT count(*) FROM job r"
-    "  WHERE r.project = j.project AND r.state = 'running'), created, id LIMIT 1";
+    " WHERE state = 'queued' AND due <= $1 AND" IN_PART(
+        "j") " AND ($2 = 0 OR $2 > (SELECT count(*) FROM job r"
+             "  WHERE r.project = j.project AND r.state = 'running' AND" IN_PART(
+                 "r") "))"
+                      " AND ($3 = 0 OR j.pool = '' OR $3 > (SELECT count(*) FROM job r"
+                      "  WHERE r.pool = j.pool AND r.state = 'running'))"
+                      " ORDER BY priority DESC, (SELECT count(*) FROM job r"
+                      "  WHERE r.project = j.project AND r.state = 'running' AND" IN_PART(
+                          "r") "), created, id LIMIT 1";
 
 static bool take(struct sql *db, void *user, GError **error)
 {
@@ -61,8 +67,8 @@ static bool take(struct sql *db, void *user, GError **error)
     int64_t now = store_now();
     g_clear_pointer(&t->job, job_free); /* of an attempt before this one */
     g_autoptr(sql_rows) rows =
-        sql_query(db, error, choose, "iii", now, (int64_t)t->limits->per_project,
-                  (int64_t)t->limits->per_pool);
+        sql_query(db, error, choose, "iiisi", now, (int64_t)t->limits->per_project,
+                  (int64_t)t->limits->per_pool, t->part->kind, (int64_t)t->part->others);
     g_autoptr(GError) failure = NULL;
     if (rows == NULL)
         return false;
@@ -88,9 +94,9 @@ static bool take(struct sql *db, void *user, GError **error)
 }
 
 struct job *queue_take(struct sql *db, const char *worker, const struct queue_limits *limits,
-                       GError **error)
+                       const struct queue_part *part, GError **error)
 {
-    struct taking t = { .worker = worker, .limits = limits };
+    struct taking t = { .worker = worker, .limits = limits, .part = part };
     if (sql_transaction(db, take, &t, error))
         return t.job;
     job_free(t.job);

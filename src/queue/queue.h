@@ -37,9 +37,16 @@ struct queue_limits {
     int64_t lease;                  /* microseconds */
     int64_t backoff;                /* before the second run; doubles each time, at most an hour */
 };
-/* Takes the next job for this worker; NULL without *error when there is none. */
+/* A part of the queue: jobs of one kind, or all others. A project's limit counts the jobs of each part
+ * by themselves. */
+struct queue_part {
+    const char *kind; /* "": all jobs */
+    bool others;      /* all but these */
+};
+extern const struct queue_part queue_whole;
+/* Takes the next job of the part for this worker; NULL without *error when there is none. */
 struct job *queue_take(struct sql *db, const char *worker, const struct queue_limits *limits,
-                       GError **error);
+                       const struct queue_part *part, GError **error);
 /* Prolongs the lease; progress (JSON) may be NULL. *mine false: the job was taken away or is
  * cancelled, and must be dropped. */
 bool queue_heartbeat(struct sql *db, const struct job *j, const struct queue_limits *limits,

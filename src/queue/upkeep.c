@@ -7,12 +7,13 @@ static bool ended(GError *failure, GError **error)
     return failure == NULL;
 }
 
-bool queue_ready(struct sql *db, bool *ready, GError **error)
+bool queue_ready(struct sql *db, const struct queue_part *part, bool *ready, GError **error)
 {
     GError *failure = NULL;
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error, "SELECT 1 FROM job WHERE state = 'queued' AND due <= $1 LIMIT 1", "i",
-                  store_now());
+    g_autoptr(sql_rows) rows = sql_query(db, error,
+                                         "SELECT 1 FROM job WHERE state = 'queued' AND due <= $1"
+                                         " AND ($2 = '' OR (kind = $2) = ($3 = 0)) LIMIT 1",
+                                         "isi", store_now(), part->kind, (int64_t)part->others);
     if (rows == NULL)
         return false;
     *ready = sql_rows_next(rows, &failure);

@@ -3,8 +3,8 @@
 #pragma once
 #include "queue/queue.h"
 
-/* Whether any job waits whose time has come; it may still be kept back by a limit. */
-bool queue_ready(struct sql *db, bool *ready, GError **error);
+/* Whether any job of the part waits whose time has come; it may still be kept back by a limit. */
+bool queue_ready(struct sql *db, const struct queue_part *part, bool *ready, GError **error);
 /* Identifiers of jobs that this worker runs and that are to be cancelled. */
 GPtrArray *queue_cancelling(struct sql *db, const char *worker, GError **error);
 /* Names of workers that hold jobs or duties and begin with prefix. */

@@ -4,6 +4,7 @@
 #include "server/routes.h"
 #include "server/server.h"
 #include "store/secret.h"
+#include "watch/watch.h"
 
 static bool give(struct call *c, const char *type, const char *text)
 {
@@ -69,6 +70,7 @@ static bool show_metrics(struct call *c, GError **error)
     http_set_header(c->response, "Cache-Control", "no-store");
     metrics_write(c->server->metrics, c->response->body);
     write_jobs(counts, c->response->body);
+    watch_metrics(c->server->watch, c->response->body);
     return true;
 }
 

@@ -60,7 +60,8 @@ bool serve_check(const struct settings *s, GError **error)
     struct keystone *keystone = NULL;
     struct hil *hil = NULL;
     struct openapi *api = openapi_load(route_tables, error);
-    bool ok = api != NULL && settings_valid(s, error) && read_tls(s, &certificate, &key, error) &&
+    bool ok = api != NULL && settings_valid(s, error) && settings_files_there(s, error) &&
+              read_tls(s, &certificate, &key, error) &&
               server_outside(s->keystone, s->hil, &keystone, &hil, error);
     keystone_free(keystone);
     hil_free(hil);
@@ -196,6 +197,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
         work = work_start(s, error);
     if (work != NULL) {
         server->worker = work_worker(work);
+        server->watch = work_watch(work);
         http = start_http(s, server, NULL, error);
     }
     if (http != NULL) {

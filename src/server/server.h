@@ -33,6 +33,7 @@ struct server {
     struct report_cache *reports;
     struct listeners *listeners; /* to events */
     struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
+    struct watch *watch;   /* ..., whose counts /metrics tells; NULL */
     gint hashing; /* atomic: passwords being hashed */
     GMutex lock;
     GPtrArray *idle; /* connections to the store; under the lock */

@@ -9,8 +9,10 @@
 #include "base/number.h"
 #include "base/smtp_client.h"
 #include "base/yaml.h"
+#include "introspect/rates.h"
 #include "queue/broker.h"
 #include "server/http.h"
+#include "snapshot/snapshot.h"
 #include "store/frames.h"
 #include "store/sql.h"
 #include "watch/openstack.h"
@@ -353,6 +355,12 @@ static bool proxies_valid(const struct settings *s, GError **error)
     return true;
 }
 
+static bool limits_valid(const json_t *limits, GError **error)
+{
+    g_autoptr(rates) r = rates_new(limits, error);
+    return r != NULL;
+}
+
 bool settings_valid(const struct settings *s, GError **error)
 {
     if ((s->certificate == NULL) != (s->key == NULL))
@@ -360,6 +368,7 @@ bool settings_valid(const struct settings *s, GError **error)
     return sql_url_valid(s->store, error) && http_listen_valid(s->listen, error) &&
            proxies_valid(s, error) && (s->broker == NULL || broker_check(s->broker, error)) &&
            smtp_valid(s, error) && openstack_check(s->openstack, error) &&
+           limits_valid(s->limits, error) && snapshot_settings_check(s->storage, error) &&
            is_one_of("webhooks.private_addresses", s->private_addresses, "refused", "allowed",
                      error);
 }

@@ -52,5 +52,7 @@ char *settings_key_file(const struct settings *s);
 bool settings_workers(struct settings *s, int threads, GError **error);
 /* Fails for what contradicts itself or is not of the form that it has to have. */
 bool settings_valid(const struct settings *s, GError **error);
+/* Whether the files that it names are there and can be read. */
+bool settings_files_there(const struct settings *s, GError **error);
 void settings_free(struct settings *s);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(settings, settings_free)

@@ -101,6 +101,11 @@ struct worker *work_worker(struct work *w)
     return w->worker;
 }
 
+struct watch *work_watch(struct work *w)
+{
+    return w->watch;
+}
+
 void work_stop(struct work *w, int64_t microseconds)
 {
     if (w == NULL)

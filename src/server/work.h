@@ -8,6 +8,8 @@ struct work;
 /* Copies what it needs of the settings. */
 struct work *work_start(const struct settings *s, GError **error);
 struct worker *work_worker(struct work *w);
+/* For its counts. */
+struct watch *work_watch(struct work *w);
 /* As worker_stop(). Accepts NULL. */
 void work_stop(struct work *w, int64_t microseconds);
 

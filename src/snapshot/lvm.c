@@ -127,25 +127,28 @@ static bool remove_snapshot(const char *snapshot, GError **error)
 
 /* --- making ---------------------------------------------------------------------------------- */
 
+bool lvm_size_parse(const char *text, struct lvm_size *out, GError **error)
+{
+    size_t len = strlen(text);
+    out->percent = len > 1 && text[len - 1] == '%';
+    bool ok = out->percent ? parse_u64(text, len - 1, &out->number) && out->number <= 100
+                           : parse_size(text, &out->number);
+    return (ok && out->number > 0) ||
+           fail(error, ASSAY_ERROR_INVALID, "storage.lvm.size: '%s' is neither N%% nor a size",
+                text);
+}
+
 /* "--extents N%ORIGIN" or "--size Nb". */
 static bool size_words(const struct snapshot_options *options, GPtrArray *argv, GError **error)
 {
     const json_t *storage = options->settings != NULL ? options->settings->storage : NULL;
     const char *size = json_string_value(json_object_get(json_object_get(storage, "lvm"), "size"));
-    size = size != NULL ? size : USUAL_SIZE;
-    size_t len = strlen(size);
-    uint64_t number;
-    if (len > 1 && size[len - 1] == '%' && parse_u64(size, len - 1, &number) && number > 0 &&
-        number <= 100) {
-        g_ptr_array_add(argv, g_strdup("--extents"));
-        g_ptr_array_add(argv, g_strdup_printf("%" G_GUINT64_FORMAT "%%ORIGIN", number));
-        return true;
-    }
-    if (!parse_size(size, &number) || number == 0)
-        return fail(error, ASSAY_ERROR_INVALID, "storage.lvm.size: '%s' is neither N%% nor a size",
-                    size);
-    g_ptr_array_add(argv, g_strdup("--size"));
-    g_ptr_array_add(argv, g_strdup_printf("%" G_GUINT64_FORMAT "b", number));
+    struct lvm_size parsed;
+    if (!lvm_size_parse(size != NULL ? size : USUAL_SIZE, &parsed, error))
+        return false;
+    g_ptr_array_add(argv, g_strdup(parsed.percent ? "--extents" : "--size"));
+    g_ptr_array_add(argv, g_strdup_printf("%" G_GUINT64_FORMAT "%s", parsed.number,
+                                          parsed.percent ? "%ORIGIN" : "b"));
     return true;
 }
 

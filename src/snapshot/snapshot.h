@@ -24,6 +24,9 @@ struct snapshot_settings {
     const json_t *storage; /* member "storage" of the settings, checked by the drivers; NULL: none */
 };
 
+/* Whether that member is well-formed; NULL is. Touches nothing. */
+bool snapshot_settings_check(const json_t *storage, GError **error);
+
 struct snapshot_options {
     const struct snapshot_settings *settings; /* NULL: what is usual on this host */
     const char *format;    /* of the image: "raw", "qcow2"; NULL: by content */

@@ -1,5 +1,6 @@
 /* The thread of one source of notifications. All processes of a service consume from its queue; the
  * broker gives each message to one of them. */
+#include "base/error.h"
 #include "base/log.h"
 #include "store/store.h"
 #include "watch/openstack.h"
@@ -27,6 +28,33 @@ static bool open_store(struct source *s, GError **error)
     return s->db != NULL;
 }
 
+static enum refusal refusal_of(const GError *e)
+{
+    if (e->domain != ASSAY_ERROR)
+        return REFUSED_OTHER;
+    switch (e->code) {
+    case ASSAY_ERROR_CORRUPT:
+        return REFUSED_MALFORMED;
+    case ASSAY_ERROR_LIMIT:
+        return REFUSED_TOO_LARGE;
+    case ASSAY_ERROR_DENIED:
+    case ASSAY_ERROR_NOT_FOUND:
+        return REFUSED_NOT_ALLOWED;
+    default:
+        return REFUSED_OTHER;
+    }
+}
+
+/* Once for each message, when it is known what becomes of it. */
+static void count(struct source *s, enum openstack_end end, const GError *failure)
+{
+    g_atomic_int_inc(&s->watch->taken);
+    if (end == OPENSTACK_DONE)
+        g_atomic_int_inc(&s->watch->asked);
+    if (end == OPENSTACK_REFUSED)
+        g_atomic_int_inc(&s->watch->refused[refusal_of(failure)]);
+}
+
 /* False when the store has failed and the watch stops: the message stays with the broker then. */
 static bool take(struct source *s, GBytes *body)
 {
@@ -35,8 +63,10 @@ static bool take(struct source *s, GBytes *body)
         enum openstack_end end = open_store(s, &failure)
                                      ? openstack_take(s->db, s->settings, body, &failure)
                                      : OPENSTACK_FAILED;
-        if (end != OPENSTACK_FAILED)
+        if (end != OPENSTACK_FAILED) {
             s->failing = false;
+            count(s, end, failure);
+        }
         if (end == OPENSTACK_DONE)
             worker_wake(s->watch->settings.worker);
         if (end == OPENSTACK_REFUSED)

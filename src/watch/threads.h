@@ -3,11 +3,17 @@
 #include "store/store.h"
 #include "watch/watch.h"
 
+/* Why a notification is refused. */
+enum refusal { REFUSED_MALFORMED, REFUSED_TOO_LARGE, REFUSED_NOT_ALLOWED, REFUSED_OTHER,
+               REFUSAL_COUNT };
+
 struct watch {
     struct watch_settings settings;
     char *name; /* of this process: process_name() */
     int end;    /* eventfd: can be read when the threads are to end */
     GPtrArray *threads;
+    /* Of notifications; atomic. */
+    gint taken, asked, refused[REFUSAL_COUNT];
 };
 
 /* Waits so long, or until the descriptor fd (-1: none) can be read; false when the watch stops. */

@@ -37,6 +37,28 @@ struct watch *watch_start(const struct watch_settings *s, GError **error)
     return w;
 }
 
+void watch_metrics(struct watch *w, GString *out)
+{
+    static const char *const reasons[REFUSAL_COUNT] = { "malformed", "too_large", "not_allowed",
+                                                        "other" };
+    if (w == NULL || json_array_size(json_object_get(w->settings.openstack, "notifications")) == 0)
+        return;
+    g_string_append_printf(
+        out,
+        "# HELP assay_notifications_total Notifications of OpenStack that this process took.\n"
+        "# TYPE assay_notifications_total counter\n"
+        "assay_notifications_total %u\n"
+        "# HELP assay_notifications_introspections_total Introspections that they asked for.\n"
+        "# TYPE assay_notifications_introspections_total counter\n"
+        "assay_notifications_introspections_total %u\n"
+        "# HELP assay_notifications_refused_total Notifications that were refused.\n"
+        "# TYPE assay_notifications_refused_total counter\n",
+        (guint)g_atomic_int_get(&w->taken), (guint)g_atomic_int_get(&w->asked));
+    for (size_t i = 0; i < REFUSAL_COUNT; i++)
+        g_string_append_printf(out, "assay_notifications_refused_total{reason=\"%s\"} %u\n",
+                               reasons[i], (guint)g_atomic_int_get(&w->refused[i]));
+}
+
 void watch_stop(struct watch *w)
 {
     const uint64_t one = 1;

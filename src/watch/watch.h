@@ -17,5 +17,7 @@ struct watch_settings {
 struct watch;
 /* All that is given must live as long as the watch. */
 struct watch *watch_start(const struct watch_settings *s, GError **error);
+/* What it has done since its start, as Prometheus reads it. Any thread; accepts NULL. */
+void watch_metrics(struct watch *w, GString *out);
 /* Accepts NULL. */
 void watch_stop(struct watch *w);

@@ -86,15 +86,15 @@ static bool release_dead(struct keeper *k, struct sql *db, GError **error)
     return names != NULL;
 }
 
-static bool look_for_jobs(struct keeper *k, struct sql *db, GError **error)
+static bool look_for_jobs(const struct pool *p, struct sql *db, GError **error)
 {
     bool ready;
-    if (feed_connected(k->worker->feed))
+    if (p->feed == NULL || feed_connected(p->feed))
         return true;
-    if (!queue_ready(db, &ready, error))
+    if (!queue_ready(db, &p->part, &ready, error))
         return false;
     if (ready)
-        worker_wake(k->worker);
+        feed_wake(p->feed);
     return true;
 }
 
@@ -103,7 +103,8 @@ static bool tick(struct keeper *k, struct sql *db, unsigned number, GError **err
     g_autoptr(GPtrArray) running = all_running(k->worker);
     return beat_all(k, db, running, error) && hear_cancellations(k, db, running, error) &&
            (number % TICKS_OF_DEATHS != 0 || release_dead(k, db, error)) &&
-           look_for_jobs(k, db, error);
+           look_for_jobs(&k->worker->jobs, db, error) &&
+           look_for_jobs(&k->worker->aside, db, error);
 }
 
 /* Goes on while the worker stops, as long as a job is being run. */

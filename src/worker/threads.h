@@ -13,6 +13,12 @@ struct running {
     char *progress; /* for the next heartbeat; under the worker's lock; NULL */
 };
 
+/* Threads that take jobs of one part of the queue. */
+struct pool {
+    struct queue_part part;
+    struct feed *feed;
+};
+
 struct worker {
     const struct worker_settings *settings;
     const struct job_kind *const *kinds;
@@ -20,7 +26,7 @@ struct worker {
     char *name; /* process_name() */
     GPtrArray *threads;
     GThread *keeper;
-    struct feed *feed;
+    struct pool jobs, aside; /* aside.feed NULL: no kind has threads of its own */
     GMutex lock; /* of what follows */
     GCond changed;
     gint stopping;   /* atomic: read without the lock, too */

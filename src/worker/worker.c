@@ -23,8 +23,11 @@ bool worker_pause(struct worker *w, int64_t microseconds)
 
 void worker_wake(struct worker *w)
 {
-    if (w != NULL)
-        feed_wake(w->feed);
+    if (w == NULL)
+        return;
+    feed_wake(w->jobs.feed);
+    if (w->aside.feed != NULL)
+        feed_wake(w->aside.feed);
 }
 
 /* --- taking jobs -------------------------------------------------------------------------------
@@ -32,26 +35,28 @@ void worker_wake(struct worker *w)
 
 /* *j NULL without an error: none is to be had. Taking one locks others out, so it is looked first.
  */
-static bool take(struct worker *w, struct sql *db, struct job **j, GError **error)
+static bool take(struct worker *w, const struct queue_part *part, struct sql *db, struct job **j,
+                 GError **error)
 {
     GError *failure = NULL;
     bool ready = false;
     *j = NULL;
-    if (!queue_ready(db, &ready, error))
+    if (!queue_ready(db, part, &ready, error))
         return false;
     if (ready)
-        *j = queue_take(db, w->name, &w->settings->limits, &failure);
+        *j = queue_take(db, w->name, &w->settings->limits, part, &failure);
     if (failure != NULL)
         g_propagate_error(error, failure);
     return failure == NULL;
 }
 
 /* Runs jobs until none is to be had. */
-static bool run_some(struct worker *w, struct connection *c, GError **error)
+static bool run_some(struct worker *w, const struct queue_part *part, struct connection *c,
+                     GError **error)
 {
     while (!g_atomic_int_get(&w->stopping) && connection_get(c) != NULL) {
         struct job *j;
-        if (!take(w, c->db, &j, error))
+        if (!take(w, part, c->db, &j, error))
             return false;
         if (j == NULL)
             return true;
@@ -60,21 +65,33 @@ static bool run_some(struct worker *w, struct connection *c, GError **error)
     return true;
 }
 
-static gpointer take_jobs(gpointer user)
+static void take_jobs_of(struct worker *w, const struct pool *p)
 {
-    struct worker *w = user;
     struct connection c = { .url = w->settings->store };
     struct feed_ticket ticket = { 0 };
     /* Requests are answered first. A thread's own, and its children's: setpriority(2), notes. */
     (void)setpriority(PRIO_PROCESS, 0, JOB_NICE);
-    while (feed_wait(w->feed, &ticket)) {
+    while (feed_wait(p->feed, &ticket)) {
         GError *failure = NULL;
-        if (run_some(w, &c, &failure))
+        if (run_some(w, &p->part, &c, &failure))
             continue;
         connection_failed(&c, "taking a job", failure);
         (void)worker_pause(w, AGAIN_MICROSECONDS);
     }
     connection_close(&c);
+}
+
+static gpointer take_jobs(gpointer user)
+{
+    struct worker *w = user;
+    take_jobs_of(w, &w->jobs);
+    return NULL;
+}
+
+static gpointer take_aside(gpointer user)
+{
+    struct worker *w = user;
+    take_jobs_of(w, &w->aside);
     return NULL;
 }
 
@@ -109,20 +126,47 @@ static void add_thread(struct worker *w, const char *name, GThreadFunc func)
     g_ptr_array_add(w->threads, g_thread_new(name, thread, s));
 }
 
+/* The kind that has threads of its own; NULL: none. */
+static const struct job_kind *kind_aside(const struct job_kind *const *kinds)
+{
+    while (*kinds != NULL && (*kinds)->threads == 0)
+        kinds++;
+    return *kinds;
+}
+
+/* Those aside ask the store: what the broker brings is for the others, who may be busy for long. */
+static bool start_feeds(struct worker *w, const struct job_kind *aside, GError **error)
+{
+    const struct worker_settings *s = w->settings;
+    struct feed_options o = {
+        .store = s->store, .broker = s->broker, .threads = s->threads, .limits = &s->limits
+    };
+    w->jobs.part = w->aside.part = queue_whole;
+    if (aside != NULL) {
+        w->jobs.part = (struct queue_part){ aside->name, true };
+        w->aside.part = (struct queue_part){ aside->name, false };
+    }
+    w->jobs.feed = feed_start(&o, error);
+    if (w->jobs.feed == NULL || aside == NULL)
+        return w->jobs.feed != NULL;
+    o.broker = NULL;
+    o.threads = aside->threads;
+    w->aside.feed = feed_start(&o, error);
+    if (w->aside.feed == NULL)
+        feed_free(w->jobs.feed);
+    return w->aside.feed != NULL;
+}
+
 struct worker *worker_start(const struct worker_settings *settings,
                             const struct job_kind *const *kinds,
                             const struct worker_duty *const *duties, GError **error)
 {
+    const struct job_kind *aside = settings->threads > 0 ? kind_aside(kinds) : NULL;
     struct worker shape = { .settings = settings, .kinds = kinds, .duties = duties };
     g_autoptr(sql) db = store_open(settings->store, error);
     if (db == NULL || !worker_register_duties(&shape, db, error))
         return NULL;
-    const struct feed_options o = { .store = settings->store,
-                                    .broker = settings->broker,
-                                    .threads = settings->threads,
-                                    .limits = &settings->limits };
-    shape.feed = feed_start(&o, error);
-    if (shape.feed == NULL)
+    if (!start_feeds(&shape, aside, error))
         return NULL;
     struct worker *w = g_memdup2(&shape, sizeof shape);
     w->name = process_name();
@@ -132,6 +176,8 @@ struct worker *worker_start(const struct worker_settings *settings,
     g_cond_init(&w->changed);
     for (unsigned i = 0; i < settings->threads; i++)
         add_thread(w, "job", take_jobs);
+    for (unsigned i = 0; aside != NULL && i < aside->threads; i++)
+        add_thread(w, aside->name, take_aside);
     for (unsigned i = 0; i < DUTY_THREADS; i++)
         add_thread(w, "duties", worker_do_duties);
     w->keeper = g_thread_new("keeper", worker_keep, w);
@@ -143,7 +189,8 @@ static void free_all(struct worker *w)
     for (guint i = 0; i < w->threads->len; i++)
         (void)g_thread_join(g_ptr_array_index(w->threads, i));
     (void)g_thread_join(w->keeper);
-    feed_free(w->feed);
+    feed_free(w->jobs.feed);
+    feed_free(w->aside.feed);
     g_ptr_array_unref(w->threads);
     g_ptr_array_unref(w->running);
     g_mutex_clear(&w->lock);
@@ -156,7 +203,9 @@ void worker_leave(struct worker *w)
 {
     if (w == NULL)
         return;
-    feed_stop(w->feed);
+    feed_stop(w->jobs.feed);
+    if (w->aside.feed != NULL)
+        feed_stop(w->aside.feed);
     g_mutex_lock(&w->lock);
     g_atomic_int_set(&w->stopping, 1);
     g_cond_broadcast(&w->changed);

@@ -58,6 +58,9 @@ struct job_kind {
      * away what runs have left, and says so where people look. Called until it succeeds, by any
      * process; may be called twice. NULL: nothing to do. */
     bool (*abandon)(struct job_run *run, const char *reason, GError **error);
+    /* Its jobs mostly wait for others, and are run on so many threads of their own, so that they
+     * keep none from those that are the work. One kind alone can have that; 0: as the others. */
+    unsigned threads;
 };
 /* The error of a run() that ended because it was not wanted any more: the job is given back
  * unharmed. Returns false. */

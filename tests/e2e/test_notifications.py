@@ -223,6 +223,35 @@ def test_what_will_not_get_better_is_dead_and_may_go_again(scene, receiver, path
     wait_until(lambda: scene.deliveries(hook)[0]["state"] == "delivered", "it did not go again")
 
 
+def test_webhooks_that_hang_keep_no_introspection_waiting(assay, tmp_path):
+    receiver = Receiver()
+    receiver.hold = threading.Event()
+    service = Service(assay.path, tmp_path, "--workers", "1",
+                      environment={"ASSAY_WEBHOOKS_PRIVATE_ADDRESSES": "allowed",
+                                   "ASSAY_WORKERS_PER_PROJECT": "1"})
+    scene = Scene(service, tmp_path)
+    project = scene.project("held")
+    hooks = [scene.notification(project, f"hook{i}", url=receiver.url + "/hang")
+             for i in range(3)]
+    other = scene.project("other")
+    hooks.append(scene.notification(other, "hook", url=receiver.url + "/hang"))
+    for hook in hooks:
+        scene.service.call("POST", f"{hook}/test", scene.admin)
+    wait_until(lambda: len(receiver.came) == 2, "not one of each project is sent")
+    scene.service.make(f"{project}/nodes", {"name": "db1", "disks": [f"{tmp_path}/missing.qcow2"]},
+                       scene.admin)
+    done = scene.service.call("POST", f"{project}/nodes/db1/introspections", scene.admin, {},
+                              {"Prefer": "wait=60"})
+    assert done.json["state"] == "failed", done
+    untold = [d for hook in hooks for d in scene.deliveries(hook) if d["attempts"] == 0]
+    assert untold, "the introspection waited for all deliveries"
+    receiver.hold.set()
+    wait_until(lambda: all(scene.deliveries(hook)[0]["state"] == "delivered" for hook in hooks),
+               "they were not delivered")
+    assert service.stop() == 0
+    receiver.stop()
+
+
 def test_redirections_are_not_followed(scene, receiver):
     project = scene.project("moved")
     hook = scene.notification(project, "hook", url=receiver.url + "/moved")

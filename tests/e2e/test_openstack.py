@@ -159,6 +159,13 @@ def test_what_makes_no_sense_is_told_in_a_line_and_dropped(scene):
     refused = [line for line in lines if line.startswith("notifications from assay.notifications")]
     assert len(refused) == len(bad), refused
     assert any("not among the locations" in line for line in refused)
+    metrics = scene.service.call("GET", "/metrics").text
+    told = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if "notifications" in line)
+    assert told["assay_notifications_total"] == str(len(bad) + 1)
+    assert told["assay_notifications_introspections_total"] == "1"
+    counts = {name: told[f'assay_notifications_refused_total{{reason="{name}"}}']
+              for name in ("malformed", "too_large", "not_allowed", "other")}
+    assert counts == {"malformed": "8", "too_large": "1", "not_allowed": "2", "other": "0"}
 
 
 def test_what_came_while_the_service_or_the_broker_was_down(scene, rabbitmq):

@@ -251,7 +251,7 @@ def test_a_view_under_load_is_of_one_moment(assay, cluster, make_site, small, sm
     disk, pieces = smaller
     with imported(cluster, small, "busy", "--image-feature", "layering") as location, \
             load(cluster, "busy"):
-        site.node("db", location, bytes_per_second=100000)
+        site.node("db", location, bytes_per_second=60000)
         identifier = site.ask("db")
         site.store.wait(identifier, lambda row: row["step"] == "inspect")
         for off, data in pieces:

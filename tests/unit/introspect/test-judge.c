@@ -485,7 +485,7 @@ static enum job_outcome run_job(struct scene *s, int steps)
 {
     static const struct queue_limits limits = { .attempts = 100, .lease = 60000000 };
     GError *error = NULL;
-    g_autoptr(job) job = queue_take(s->t.db, "worker", &limits, &error);
+    g_autoptr(job) job = queue_take(s->t.db, "worker", &limits, &queue_whole, &error);
     g_assert_no_error(error);
     g_assert_nonnull(job);
     const struct worker_settings settings = { .advisories = s->f.database };

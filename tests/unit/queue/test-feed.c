@@ -43,7 +43,7 @@ static char *add(struct store_test *t, const char *project, int64_t due)
 static struct job *take(struct store_test *t, const struct queue_limits *l)
 {
     GError *error = NULL;
-    struct job *j = queue_take(t->db, "w", l, &error);
+    struct job *j = queue_take(t->db, "w", l, &queue_whole, &error);
     g_assert_no_error(error);
     return j;
 }
@@ -156,7 +156,7 @@ static void *worker(void *user)
     g_assert_no_error(error);
     while (feed_wait(c->feed, &t)) {
         struct job *j;
-        while ((j = queue_take(db, "w", c->limits, &error)) != NULL) {
+        while ((j = queue_take(db, "w", c->limits, &queue_whole, &error)) != NULL) {
             bool mine;
             g_assert_true(queue_done(db, j, "{}", NULL, NULL, &mine, &error));
             g_assert_true(mine);

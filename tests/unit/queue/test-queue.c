@@ -33,7 +33,7 @@ static char *add(struct store_test *t, const char *project, int64_t priority, co
 static struct job *take(struct store_test *t, const char *worker, const struct queue_limits *l)
 {
     GError *error = NULL;
-    struct job *j = queue_take(t->db, worker, l, &error);
+    struct job *j = queue_take(t->db, worker, l, &queue_whole, &error);
     g_assert_no_error(error);
     return j;
 }
@@ -200,7 +200,7 @@ static gpointer worker(gpointer data)
     guint taken = 0;
     for (;;) {
         bool mine;
-        g_autoptr(job) j = queue_take(db, "w", &limits, &error);
+        g_autoptr(job) j = queue_take(db, "w", &limits, &queue_whole, &error);
         g_assert_no_error(error);
         if (j == NULL)
             return GUINT_TO_POINTER(taken);

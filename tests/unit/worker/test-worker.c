@@ -70,9 +70,10 @@ static bool duty(const struct worker_settings *settings, struct sql *db, GError 
 static const struct job_kind kinds_[] = { { "succeed", succeed, abandon },
                                           { "fail", fail_always, abandon },
                                           { "deny", fail_for_good, abandon },
-                                          { "endure", endure, abandon } };
+                                          { "endure", endure, abandon },
+                                          { "aside", endure, abandon, .threads = 2 } };
 static const struct job_kind *const kinds[] = { &kinds_[0], &kinds_[1], &kinds_[2], &kinds_[3],
-                                                NULL };
+                                                &kinds_[4], NULL };
 static const struct worker_duty test_duty = { .name = "test", .seconds = 1, .run = duty };
 static const struct worker_duty *const duties[] = { &test_duty, NULL };
 static const struct worker_duty *const no_duties[] = { NULL };
@@ -201,6 +202,27 @@ static void test_a_worker_that_stops_gives_its_jobs_back(struct store_test *t, c
     g_assert_cmpint(seen.running, ==, 0);
 }
 
+static void test_a_kind_with_threads_of_its_own_keeps_none_from_others(struct store_test *t,
+                                                                       const void *unused)
+{
+    struct worker_settings s = settings_of(t);
+    s.threads = 1;
+    s.limits.per_project = 2;
+    for (int i = 0; i < 3; i++)
+        g_free(add(t, "aside"));
+    struct worker *w = start(&s, no_duties);
+    gint64 until = g_get_monotonic_time() + PATIENCE;
+    while (g_atomic_int_get(&seen.running) < 2) {
+        g_assert_cmpint(g_get_monotonic_time(), <, until);
+        g_usleep(1000);
+    }
+    g_autofree char *other = add(t, "succeed");
+    worker_wake(w);
+    wait_until(t, other, "state = 'done'");
+    g_assert_cmpint(g_atomic_int_get(&seen.running), ==, 2);
+    g_assert_true(worker_stop(w, PATIENCE));
+}
+
 static void test_a_job_that_was_taken_away_is_dropped(struct store_test *t, const void *unused)
 {
     struct worker_settings s = settings_of(t);
@@ -276,6 +298,8 @@ int main(int argc, char **argv)
     TEST("/worker/a cancelled job stops", test_a_cancelled_job_stops);
     TEST("/worker/a worker that stops gives its jobs back",
          test_a_worker_that_stops_gives_its_jobs_back);
+    TEST("/worker/a kind with threads of its own keeps none from others",
+         test_a_kind_with_threads_of_its_own_keeps_none_from_others);
     TEST("/worker/a job that was taken away is dropped", test_a_job_that_was_taken_away_is_dropped);
     TEST("/worker/jobs of a dead process go back at once",
          test_jobs_of_a_dead_process_go_back_at_once);
