@@ -110,8 +110,8 @@ static bool fetch(struct cache *c, uint64_t first, uint64_t count, uint64_t off,
     return true;
 }
 
-/* As fetch(), with what is read ahead. When that fails and the lines alone do, too, the first reason
- * is told: by the second time a connection is only lost. */
+/* As fetch(), with what is read ahead. When that fails and the lines alone do, too, the first
+ * reason is told: by the second time a connection is only lost. */
 static bool fetch_ahead(struct cache *c, uint64_t first, uint64_t count, uint64_t off, uint8_t *buf,
                         size_t len, GError **error)
 {

@@ -19,3 +19,4 @@ struct rbd_access {
 struct block *block_rbd_new(const struct rbd_name *name, const struct rbd_access *access,
                             const char *label, GError **error);
 #define RBD_TIMEOUT_SECONDS 30
+#define RBD_TIMEOUT_MAX     3600 /* that settings may ask for */

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "introspect/course.h"
 #include "introspect/tell.h"
+#include "store/drops.h"
 #include "store/rate_accounts.h"
 
 #define SWEEP_SECONDS 60
@@ -18,8 +19,8 @@ static bool drop_left(const struct worker_settings *settings, struct sql *db,
         return true;
     /* The thing may be gone. */
     g_autoptr(thing) t = thing_find(db, i->kind, &caller_service, i->project, i->thing, NULL);
-    bool dropped =
-        reach_init(&r, settings, db, t, error) && course_drop(i, &r.snapshot, &changed, error);
+    bool dropped = reach_init(&r, settings, db, t, error) && course_drop_later(db, i, error) &&
+                   course_drop(i, &r.snapshot, &changed, error);
     reach_done(&r);
     return dropped && introspection_save(db, i, error);
 }
@@ -65,6 +66,40 @@ bool introspect_abandon(struct job_run *run, const char *reason, GError **error)
     return ok;
 }
 
+/* What somebody may have made after it was dropped; the row of the introspection stays as it is. */
+static bool drop_again(const struct worker_settings *settings, struct sql *db,
+                       const struct late_drop *d, GError **error)
+{
+    struct reach r;
+    bool changed;
+    g_autoptr(introspection) i = introspection_find(db, &caller_service, d->introspection, error);
+    if (i == NULL)
+        return false;
+    g_autoptr(thing) t = thing_find(db, i->kind, &caller_service, i->project, i->thing, NULL);
+    g_free(i->handles);
+    i->handles = g_strdup(d->handles);
+    bool ok =
+        reach_init(&r, settings, db, t, error) && course_drop(i, &r.snapshot, &changed, error);
+    reach_done(&r);
+    return ok;
+}
+
+static bool sweep_late(const struct worker_settings *settings, struct sql *db, GError **error)
+{
+    g_autoptr(GPtrArray) due = late_drops_due(db, SWEEP_AT_ONCE, error);
+    for (guint n = 0; due != NULL && n < due->len; n++) {
+        const struct late_drop *d = g_ptr_array_index(due, n);
+        g_autoptr(GError) failure = NULL;
+        bool dropped = drop_again(settings, db, d, &failure), last;
+        if (!late_drop_tried(db, d, &last, error))
+            return false;
+        if (!dropped && last)
+            log_line("warning", "introspection %s: drop once more: %s", d->introspection,
+                     failure->message);
+    }
+    return due != NULL;
+}
+
 static bool sweep(const struct worker_settings *settings, struct sql *db, GError **error)
 {
     g_autoptr(GPtrArray) left = introspection_left(db, SWEEP_AT_ONCE, error);
@@ -74,7 +109,8 @@ static bool sweep(const struct worker_settings *settings, struct sql *db, GError
         if (!drop_left(settings, db, i, &failure))
             log_line("warning", "introspection %s: drop: %s", i->id, failure->message);
     }
-    return left != NULL && rate_accounts_trim(db, store_now() - ACCOUNTS_KEPT, error);
+    return left != NULL && sweep_late(settings, db, error) &&
+           rate_accounts_trim(db, store_now() - ACCOUNTS_KEPT, error);
 }
 
 const struct worker_duty introspect_sweep = { .name = "introspect.sweep",

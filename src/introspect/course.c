@@ -4,6 +4,7 @@
 #include "introspect/rates.h"
 #include "introspect/tell.h"
 #include "store/credentials.h"
+#include "store/drops.h"
 
 /* --- what is examined, and how -----------------------------------------------------------------
  */
@@ -213,6 +214,11 @@ void course_set_handles(struct course *c, const GPtrArray *handles)
         (void)json_array_append_new(array, json_loads(g_ptr_array_index(handles, i), 0, NULL));
     set_handles(c->row, array);
     json_decref(array);
+}
+
+bool course_drop_later(struct sql *db, const struct introspection *row, GError **error)
+{
+    return g_str_equal(row->handles, "[]") || late_drop_add(db, row->id, row->handles, error);
 }
 
 bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,

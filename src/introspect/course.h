@@ -48,6 +48,9 @@ bool course_save(struct course *c, const char *event, GError **error);
 
 /* Handles are a JSON array of objects in the row. handles NULL: none. */
 void course_set_handles(struct course *c, const GPtrArray *handles);
+/* For handles of somebody else's run, before they are dropped: has them dropped again later, since
+ * that run may not have ended. */
+bool course_drop_later(struct sql *db, const struct introspection *row, GError **error);
 /* Drops the snapshots of all handles of a row; those that could not be dropped stay in it. *changed
  * says whether any was, so that the row has to be saved. The first failure is the error. */
 bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,

@@ -297,6 +297,8 @@ static bool finish(struct course *c, const struct outcome *o, bool *mine, GError
 static bool begin(struct course *c, GError **error)
 {
     bool changed;
+    if (!course_drop_later(c->run->db, c->row, error))
+        return false;
     if (!course_drop(c->row, &c->reach.snapshot, &changed, error)) {
         g_prefix_error(error, "clearing away what a run before left: ");
         return false;

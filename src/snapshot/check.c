@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/no_links.h"
 #include "base/setting.h"
+#include "block/rbd.h"
 #include "snapshot/drivers.h"
 #include "snapshot/m2_site.h"
 
@@ -16,10 +17,13 @@ static bool check_cluster(const char *section, const json_t *cluster, GError **e
 {
     g_autofree char *conf = NULL, *user = NULL, *keyring = NULL;
     bool keep;
+    uint64_t timeout;
     const struct setting members[] = { { "conf", SETTING_TEXT, &conf, 0 },
                                        { "user", SETTING_TEXT, &user, 0 },
                                        { "keyring", SETTING_TEXT, &keyring, 0 },
                                        { "keep_snapshots", SETTING_TRUTH, &keep, 0 },
+                                       { "timeout_seconds", SETTING_NUMBER, &timeout,
+                                         RBD_TIMEOUT_MAX },
                                        { 0 } };
     return setting_read(members, section, cluster, error);
 }

@@ -23,8 +23,6 @@
 #include "snapshot/rbd_copy.h"
 
 #define KEPT_PREFIX HANDLE_NAME_PREFIX "kept-"
-/* Seconds that a cluster may be given to answer. */
-#define TIMEOUT_MAX 3600
 
 /* --- locations and settings ---------------------------------------------------------------- */
 
@@ -94,13 +92,8 @@ static bool access_of(const struct rbd_name *name, const struct snapshot_options
     if (s == NULL && name->cluster != NULL)
         return fail(error, ASSAY_ERROR_INVALID, "the settings (storage.ceph) name no cluster '%s'",
                     name->cluster);
-    json_int_t timeout = json_integer_value(json_object_get(s, "timeout_seconds"));
-    if (timeout < 0 || timeout > TIMEOUT_MAX)
-        return fail(error, ASSAY_ERROR_INVALID,
-                    "the settings (storage.ceph.%s): timeout_seconds is not from 1 to %d",
-                    cluster_of(name), TIMEOUT_MAX);
     out->ceph = (struct rbd_access){
-        .timeout = (unsigned)timeout,
+        .timeout = (unsigned)json_integer_value(json_object_get(s, "timeout_seconds")),
         .conf = json_string_value(json_object_get(s, "conf")),
         .user = json_string_value(json_object_get(s, "user")),
         .keyring = json_string_value(json_object_get(s, "keyring")),

@@ -375,5 +375,13 @@ const struct store_step store_steps[] = {
                        " name TEXT PRIMARY KEY," /* "node:ID", "image:ID", "pool:NAME" */
                        " paid BIGINT NOT NULL" /* when all that was read is paid for */
                        ");" },
+    { "late drops", "CREATE TABLE late_drop (" /* of what a worker that only slept may make yet */
+                    " id TEXT PRIMARY KEY,"
+                    " introspection TEXT NOT NULL REFERENCES introspection (id) ON DELETE CASCADE,"
+                    " handles TEXT NOT NULL,"
+                    " since BIGINT NOT NULL,"
+                    " due BIGINT NOT NULL"
+                    ");"
+                    "CREATE INDEX late_drop_due ON late_drop (due);" },
     { NULL, NULL },
 };
