@@ -244,6 +244,20 @@ def load(cluster, name):
     assert done["write"]["total_ios"] > 100
 
 
+# Connected beforehand, so that it writes within the moment in which it is told to.
+WRITER = """
+import rados, rbd, sys
+with rados.Rados(conffile=sys.argv[1]) as c, c.open_ioctx('rbd') as io:
+    with rbd.Image(io, sys.argv[2]) as image:
+        print('ready', flush=True)
+        for off in map(int, sys.stdin.readline().split()):
+            with open(sys.argv[3], 'rb') as disk:
+                disk.seek(off)
+                image.write(disk.read(1 << 20), off)
+        image.flush()
+"""
+
+
 def test_a_view_under_load_is_of_one_moment(assay, cluster, make_site, small, smaller):
     """What is written after the snapshot is not seen, though reading goes on for seconds after. With
     an exclusive lock the two who write would spend their time handing it over."""
@@ -252,10 +266,13 @@ def test_a_view_under_load_is_of_one_moment(assay, cluster, make_site, small, sm
     with imported(cluster, small, "busy", "--image-feature", "layering") as location, \
             load(cluster, "busy"):
         site.node("db", location, bytes_per_second=60000)
+        writer = subprocess.Popen(["/usr/bin/python3", "-c", WRITER, str(cluster.conf), "busy",
+                                   str(disk)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert writer.stdout.readline() == b"ready\n"
         identifier = site.ask("db")
         site.store.wait(identifier, lambda row: row["step"] == "inspect")
-        for off, data in pieces:
-            cluster.write("busy", off, data)
+        writer.communicate(" ".join(str(off) for off, _ in pieces).encode() + b"\n", TIMEOUT)
+        assert writer.returncode == 0
         assert site.store.introspection(identifier)["step"] == "inspect"
         row = site.store.ended(identifier)
         assert told(stored_frame(site, row)) == frame_of(assay, small)
