@@ -69,13 +69,13 @@ GHashTable *thing_facts_of(struct sql *db, const struct caller *caller, const ch
                            size_t count, GError **error)
 {
     g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_facts);
-    g_autofree struct sql_value *keys = g_new0(struct sql_value, 2 + sql_batch(db));
+    g_autofree struct sql_value *keys = g_new0(struct sql_value, 2 + sql_lookup(db));
     keys[0] = (struct sql_value){ .type = 's', .text = caller->account };
     keys[1] = (struct sql_value){ .type = 'i', .number = caller->auditor };
     for (size_t at = 0; at < count;) {
         unsigned n = 0;
         GError *failure = NULL;
-        for (; at < count && n < sql_batch(db); n++, at++)
+        for (; at < count && n < sql_lookup(db); n++, at++)
             keys[2 + n] = (struct sql_value){ .type = 's', .text = things[at] };
         g_autoptr(sql_rows) rows =
             sql_query_keys(db, error, FACTS " AND s.thing IN (@KEYS@)", keys, 2, n);

@@ -134,7 +134,7 @@ GHashTable *introspection_last_of(struct sql *db, const char *const *things, siz
 {
     g_autoptr(GHashTable) found =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)introspection_free);
-    unsigned batch = sql_batch(db);
+    unsigned batch = sql_lookup(db);
     g_autofree struct sql_value *keys = g_new0(struct sql_value, batch);
     for (size_t done = 0; done < count;) {
         unsigned n = (unsigned)MIN(batch, count - done);

@@ -154,6 +154,11 @@ unsigned sql_batch(const struct sql *db)
     return db->drv->batch;
 }
 
+unsigned sql_lookup(const struct sql *db)
+{
+    return db->drv->lookup;
+}
+
 static void add_parameters(GString *text, unsigned first, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -163,7 +168,7 @@ static void add_parameters(GString *text, unsigned first, unsigned count)
 struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
                                 const struct sql_value *values, unsigned fixed, unsigned count)
 {
-    g_assert(count > 0 && count <= db->drv->batch);
+    g_assert(count > 0 && count <= MAX(db->drv->batch, db->drv->lookup));
     g_autoptr(GString) list = g_string_new(NULL);
     add_parameters(list, fixed + 1, count);
     g_auto(GStrv) parts = g_strsplit(statement, "@KEYS@", -1);

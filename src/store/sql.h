@@ -65,8 +65,10 @@ bool sql_insert(struct sql *db, GError **error, const char *head, const char *ta
                 unsigned columns, const struct sql_value *values, size_t rows);
 /* How many keys one statement should look up (sql_query_keys()). */
 unsigned sql_batch(const struct sql *db);
+/* The same for a statement that only reads, by itself: outside a transaction each takes locks. */
+unsigned sql_lookup(const struct sql *db);
 /* Rows of a statement with "IN (@KEYS@)": values holds `fixed` parameters $1, $2..., then count
- * keys, at most sql_batch(). */
+ * keys, at most sql_batch() or sql_lookup(). */
 struct sql_rows *sql_query_keys(struct sql *db, GError **error, const char *statement,
                                 const struct sql_value *values, unsigned fixed, unsigned count);
 /* The same for a statement that only changes things. */
@@ -107,6 +109,7 @@ struct sql_driver {
     const char *serial;    /* @SERIAL@ */
     const char *clustered; /* @CLUSTERED@ */
     unsigned batch;        /* rows that are best handled by one statement */
+    unsigned lookup;       /* keys that are best looked up by one statement outside a transaction */
     const char *begin;     /* statement that begins a transaction */
     struct sql *(*open)(const char *url, GError **error);
     bool (*script)(struct sql *db, const char *statements, GError **error);

@@ -229,6 +229,7 @@ const struct sql_driver sql_driver_sqlite = {
     .serial = "INTEGER PRIMARY KEY AUTOINCREMENT",
     .clustered = "WITHOUT ROWID",
     .batch = 1, /* there is no way to the database to be saved, and statements stay prepared */
+    .lookup = 50,
     /* At once for writing: two readers that both want to write would block each other. */
     .begin = "BEGIN IMMEDIATE",
     .open = open_,
