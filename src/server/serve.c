@@ -115,9 +115,17 @@ static bool first_start(const struct settings *s, struct server *server, GError 
            tell_password(s->admin_password_file, password, error);
 }
 
-/* On failure all stays as it was. */
-static void reload(serve_settings make, void *user, struct server *server,
-                   struct http_server **http)
+static void tell_what_waits(const struct settings *begun, const struct settings *now)
+{
+    g_autoptr(GPtrArray) names = settings_changed_for_start(begun, now);
+    for (guint i = 0; i < names->len; i++)
+        log_line("warning", "reload: %s has changed, which needs a restart",
+                 (const char *)g_ptr_array_index(names, i));
+}
+
+/* On failure all stays as it was. begun: the settings of the start. */
+static void reload(serve_settings make, void *user, const struct settings *begun,
+                   struct server *server, struct http_server **http)
 {
     g_autoptr(GError) error = NULL;
     notify_manager("RELOADING=1");
@@ -129,8 +137,7 @@ static void reload(serve_settings make, void *user, struct server *server,
         g_atomic_int_set(&server->session_seconds, (gint)(s->session_hours * 3600));
         http_stop(*http, STOP_MICROSECONDS);
         *http = new;
-        if (!g_str_equal(s->store, server->store))
-            log_line("warning", "reload: another store is used after a restart only");
+        tell_what_waits(begun, s);
         log_line("info", "settings read again");
     }
     notify_manager("READY=1");
@@ -138,7 +145,8 @@ static void reload(serve_settings make, void *user, struct server *server,
 
 /* Until SIGTERM or SIGINT. */
 static void wait_for_signals(const sigset_t *set, serve_settings make, void *user,
-                             struct server *server, struct http_server **http)
+                             const struct settings *begun, struct server *server,
+                             struct http_server **http)
 {
     const struct timespec interval = { .tv_sec = TIDY_SECONDS };
     for (;;) {
@@ -146,7 +154,7 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
         if (signal == SIGTERM || signal == SIGINT)
             return;
         if (signal == SIGHUP)
-            reload(make, user, server, http);
+            reload(make, user, begun, server, http);
         g_autoptr(GError) error = NULL;
         if (signal < 0 && errno == EAGAIN && !server_tidy(server, &error))
             log_line("warning", "tidying: %s", error->message);
@@ -204,7 +212,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
         log_line("info", "listening on %s://%s", s->certificate != NULL ? "https" : "http",
                  http_address(http));
         notify_manager("READY=1");
-        wait_for_signals(&set, make, user, server, &http);
+        wait_for_signals(&set, make, user, s, server, &http);
         notify_manager("STOPPING=1");
         log_line("info", "stopping");
         worker_leave(server->worker);

@@ -87,6 +87,9 @@ static const struct {
     { "storage", offsetof(struct settings, storage) },
 };
 
+/* What a reload takes; with a section's name all of it. */
+static const char *const for_reload[] = { "tls", "proxies", "threads", "session_hours", NULL };
+
 static char *state_folder(void)
 {
     return geteuid() == 0 ? g_strdup("/var/lib/assay")
@@ -314,6 +317,43 @@ bool settings_environment(struct settings *s, GError **error)
             return false;
     }
     return true;
+}
+
+static bool is_for_start(const char *section, const char *name)
+{
+    return !g_strv_contains(for_reload, section != NULL ? section : name);
+}
+
+static bool same_item(const struct settings *a, const struct settings *b, const struct item *i)
+{
+    const char *x = (const char *)a + i->offset, *y = (const char *)b + i->offset;
+    if (i->max == 0)
+        return g_strcmp0(*(char *const *)x, *(char *const *)y) == 0;
+    return *(const uint64_t *)x == *(const uint64_t *)y;
+}
+
+static bool same_whole(const struct settings *a, const struct settings *b, size_t offset)
+{
+    const json_t *x = *(json_t *const *)((const char *)a + offset);
+    const json_t *y = *(json_t *const *)((const char *)b + offset);
+    return x == y || json_equal(x, y) != 0;
+}
+
+GPtrArray *settings_changed_for_start(const struct settings *begun, const struct settings *now)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    for (size_t n = 0; n < G_N_ELEMENTS(items); n++) {
+        const struct item *i = &items[n];
+        if (is_for_start(i->section, i->name) && !same_item(begun, now, i))
+            g_ptr_array_add(names, i->section != NULL
+                                       ? g_strdup_printf("%s.%s", i->section, i->name)
+                                       : g_strdup(i->name));
+    }
+    for (size_t n = 0; n < G_N_ELEMENTS(wholes); n++) {
+        if (is_for_start(NULL, wholes[n].name) && !same_whole(begun, now, wholes[n].offset))
+            g_ptr_array_add(names, g_strdup(wholes[n].name));
+    }
+    return names;
 }
 
 static bool is_one_of(const char *what, const char *value, const char *a, const char *b,

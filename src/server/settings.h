@@ -50,6 +50,8 @@ bool settings_environment(struct settings *s, GError **error);
 char *settings_key_file(const struct settings *s);
 /* What --workers says. */
 bool settings_workers(struct settings *s, int threads, GError **error);
+/* Names of those that differ and are taken at the start only; g_ptr_array_unref() */
+GPtrArray *settings_changed_for_start(const struct settings *begun, const struct settings *now);
 /* Fails for what contradicts itself or is not of the form that it has to have. */
 bool settings_valid(const struct settings *s, GError **error);
 /* Whether the files that it names are there and can be read. */

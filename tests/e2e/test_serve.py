@@ -226,6 +226,28 @@ def test_tls_with_a_certificate_that_is_renewed(assay, tmp_path):
     assert service.stop() == 0
 
 
+def test_a_reload_names_what_needs_a_restart(assay, tmp_path):
+    config = tmp_path / "assay.yaml"
+    config.write_text("session_hours: 1\n")
+    service = Service(assay.path, tmp_path, "--config", config)
+    config.write_text("session_hours: 2\nworkers: {per_project: 3}\nframes: {keep: 4}\n"
+                      "limits: {pool: {iops: 5}}\nstorage: {lvm: {size: 20%}}\n")
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_for("settings read again")
+    log = service.log.read_text()
+    named = {line.split("reload: ")[1].split(" has changed")[0] for line in log.splitlines()
+             if "needs a restart" in line}
+    assert named == {"workers.per_project", "frames.keep", "limits", "storage"}
+    cookie = service.call("POST", "/v1/login", body={"name": "admin", "password": PASSWORD})
+    assert "Max-Age=7200" in cookie.headers["set-cookie"]
+    config.write_text("session_hours: 3\nstorage: {lvn: {}}\n")
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_for("storage.lvn: there is no such setting; the old settings stay")
+    cookie = service.call("POST", "/v1/login", body={"name": "admin", "password": PASSWORD})
+    assert "Max-Age=7200" in cookie.headers["set-cookie"]
+    assert service.stop() == 0
+
+
 def test_on_postgresql(assay, tmp_path_factory):
     database, service = Postgres(), None
     try:
