@@ -255,6 +255,7 @@ with rados.Rados(conffile=sys.argv[1]) as c, c.open_ioctx('rbd') as io:
                 disk.seek(off)
                 image.write(disk.read(1 << 20), off)
         image.flush()
+        print('written', flush=True)
 """
 
 
@@ -265,15 +266,17 @@ def test_a_view_under_load_is_of_one_moment(assay, cluster, make_site, small, sm
     disk, pieces = smaller
     with imported(cluster, small, "busy", "--image-feature", "layering") as location, \
             load(cluster, "busy"):
-        site.node("db", location, bytes_per_second=60000)
+        site.node("db", location, bytes_per_second=40000)
         writer = subprocess.Popen(["/usr/bin/python3", "-c", WRITER, str(cluster.conf), "busy",
                                    str(disk)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert writer.stdout.readline() == b"ready\n"
         identifier = site.ask("db")
         site.store.wait(identifier, lambda row: row["step"] == "inspect")
-        writer.communicate(" ".join(str(off) for off, _ in pieces).encode() + b"\n", TIMEOUT)
-        assert writer.returncode == 0
+        writer.stdin.write(" ".join(str(off) for off, _ in pieces).encode() + b"\n")
+        writer.stdin.flush()
+        assert writer.stdout.readline() == b"written\n"
         assert site.store.introspection(identifier)["step"] == "inspect"
+        writer.communicate(timeout=TIMEOUT)
         row = site.store.ended(identifier)
         assert told(stored_frame(site, row)) == frame_of(assay, small)
         site.node("fast", location)
