@@ -90,6 +90,7 @@ def test_a_system_in_an_image_is_what_it_is_in_a_file(rbd, cluster, tmp_path):
     assert len(json.loads(of_image)["systems"][0]["packages"]) == 100
     assert rbd.output("cat", "rbd:rbd/system", "/etc/hostname") == \
         rbd.output("cat", disk, "/etc/hostname")
+    cluster.remove_image("rbd/system")
 
 
 def test_holes_are_not_read(rbd, cluster, tmp_path):
@@ -107,6 +108,7 @@ def test_holes_are_not_read(rbd, cluster, tmp_path):
     assert hashlib.sha256(done.stdout).digest() == hashlib.sha256(disk.read_bytes()).digest()
     assert 0 < cost[0] < 2 * MEGABYTE < allocated <= 64 * MEGABYTE
     assert cost[1] <= allocated + MEGABYTE
+    cluster.remove_image("rbd/sparse")
 
 
 def test_every_byte_is_the_same(rbd, cluster, image, content):
