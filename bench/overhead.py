@@ -1,7 +1,8 @@
 """What an OLTP load in a node feels of introspections that run back to back. Used by bench.py.
 
-Rounds without, with unlimited and with limited introspections take turns; each of the latter is
-compared with the rounds without that are next to it."""
+Rounds without introspections, with them and no limit set (so as the service is without settings),
+with limits, and with not even the usual pause between two snapshots take turns; each of the latter
+is compared with the rounds without that are next to it."""
 import contextlib
 import signal
 import threading
@@ -15,7 +16,9 @@ from service_node import Failed, Node, on_cpus
 
 WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LOAD_CPUS
 PERIOD = 3  # seconds of its rate that a limited introspection reads
+PERCENT = 1  # of its time that a limited one holds a snapshot
 SETTLE = 1  # seconds of a round that do not count
+FIRST = 120
 WARM = 10
 DISKS = {"file": node_disks.file, "qemu": machine_disk.qemu, "rbd": node_disks.rbd,
          "neighbour": node_disks.neighbour}
@@ -26,14 +29,17 @@ class Looking:
     """Introspections back to back while it is entered."""
 
     def __init__(self, node):
-        self.node, self.ended, self.count, self.failure = node, threading.Event(), 0, None
+        self.node, self.count, self.failure = node, 0, None
+        self.first, self.ended = threading.Event(), threading.Event()
 
     def run(self):
         try:
             while not self.ended.is_set():
                 self.count += self.node.introspect(until=self.ended) is not None
+                self.first.set()
         except Exception as failure:  # pylint: disable=broad-exception-caught
             self.failure = failure
+            self.first.set()
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.run)
@@ -54,11 +60,16 @@ class Round:
     def run(self, node, seconds, load):
         load.check()
         with Looking(node) if node else contextlib.nullcontext() as looking:
+            if looking:
+                # From there on they come as often as the limits allow, not sooner for the pause
+                # that the rounds before have been.
+                looking.first.wait(FIRST)
+                self.count = -looking.count
             time.sleep(SETTLE)
             self.begin = time.time()
             time.sleep(seconds)
             self.end = time.time()
-        self.count = looking.count if looking else 0
+            self.count += looking.count if looking else 0
         self.middle = (self.begin + self.end) / 2
         load.check()
 
@@ -67,10 +78,10 @@ class Round:
         self.rate = len(self.latencies) / (self.end - self.begin)
 
 
-def order(rounds):
-    """Alone before and behind each pair, whose order changes."""
+def order(kinds, rounds):
+    """Alone before and behind each of the others, whose order changes."""
     for i in range(rounds):
-        yield from (ALONE, *(("unlimited", "limited") if i % 2 == 0 else ("limited", "unlimited")))
+        yield from (ALONE, *(kinds if i % 2 == 0 else reversed(kinds)))
     yield ALONE
 
 
@@ -99,7 +110,7 @@ def told(kind, done):
     return text + (f"   {count} introspections" if kind != ALONE else "")
 
 
-def nodes(stack, disk, assay, database):
+def nodes(stack, disk, assay, database, no_pause):
     """Services without and with a limit, which one introspection sets."""
     def made(**more):
         return stack.enter_context(Node(assay, disk.location, database,
@@ -108,27 +119,31 @@ def nodes(stack, disk, assay, database):
     unlimited.introspect()
     one = unlimited.introspect()
     limit = max(1, one["bytes_read"] // PERIOD)
-    return {"unlimited": unlimited,
-            "limited": made(limits={"introspection": {"bytes_per_second": limit}})}, one, limit
+    by = {"unlimited": unlimited,
+          "limited": made(limits={"introspection": {"bytes_per_second": limit},
+                                  "snapshot_percent": PERCENT})}
+    if no_pause:
+        by["no pause"] = made(limits={"snapshot_percent": 100})
+    return by, one, limit
 
 
-def measure(name, assay, database, rounds, seconds, memory, line):
+def measure(name, assay, database, options, line):
     with contextlib.ExitStack() as stack:
-        disk = stack.enter_context(DISKS[name](memory))
+        disk = stack.enter_context(DISKS[name](options.memory))
         line(f"{name}: {disk.what}")
         with on_cpus(node_disks.LOAD_CPUS):
             folder = stack.enter_context(oltp.mounted(disk.load, node_disks.images.FOLDER / "load"))
             server = stack.enter_context(oltp.Server(folder))
             load = stack.enter_context(oltp.Load(server))
-        by, one, limit = nodes(stack, disk, assay, database)
+        by, one, limit = nodes(stack, disk, assay, database, options.no_pause)
         steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
         line(f"  one introspection reads {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms);"
-             f" limited to {limit} bytes a second")
+             f" limited to {limit} bytes a second and a snapshot {PERCENT} % of the time")
         time.sleep(WARM)
         done = []
-        for kind in order(rounds):
+        for kind in order(list(by), options.rounds):
             done.append(Round(kind))
-            done[-1].run(by.get(kind), seconds, load)
+            done[-1].run(by.get(kind), options.seconds, load)
         transactions = load.end()
         for r in done:
             r.take(transactions)
@@ -155,11 +170,10 @@ def run(assay, database, options, line):
          " every 2 s, on ext4 in the node's disk; difference to rounds alone before and behind (Hodges-Lehmann, 95 % by Wilcoxon)")
     line(f"the load, what holds the disk and its storage on CPU {node_disks.LOAD_CPUS}, the service"
          f" on CPU {WATCH_CPUS}, storage {'in memory' if options.memory else 'on the disk'};"
-         f" {options.rounds} times 3 rounds of {options.seconds} s")
+         f" {options.rounds} times {4 if options.no_pause else 3} rounds of {options.seconds} s")
     for name in options.disk or DISKS:
         try:
             with on_cpus(WATCH_CPUS):
-                measure(name, assay, database, options.rounds, options.seconds, options.memory,
-                        line)
+                measure(name, assay, database, options, line)
         except (RuntimeError, Failed) as failure:
             line(f"  failed: {failure}")

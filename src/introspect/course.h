@@ -28,6 +28,8 @@ struct course {
     int64_t step_begun;    /* monotonic microseconds; 0: none */
     struct throttle *rate; /* its own, which also counts what is read */
     int64_t reading_began; /* Unix microseconds */
+    int64_t hold_begun; /* when making a snapshot began, monotonic microseconds; 0: none is held */
+    int64_t held;       /* microseconds for which one was */
 };
 typedef struct course course;
 

@@ -18,12 +18,11 @@ static char *pool_account(const struct course *c)
     return pool != NULL && pool[0] != '\0' ? g_strdup_printf("pool:%s", pool) : NULL;
 }
 
-/* The later of *moment and when the account is paid. Without a limit there is nothing to pay. */
-static bool look(struct course *c, const char *account, struct rate rate, int64_t *moment,
-                 GError **error)
+/* The later of *moment and when the account is paid. */
+static bool look(struct course *c, const char *account, int64_t *moment, GError **error)
 {
     int64_t paid = 0;
-    if (account == NULL || rate_is_none(rate))
+    if (account == NULL)
         return true;
     if (!rate_account_paid(c->run->db, account, &paid, error))
         return false;
@@ -33,13 +32,11 @@ static bool look(struct course *c, const char *account, struct rate rate, int64_
 
 bool pace_wait(struct course *c, bool *later, GError **error)
 {
-    const struct rates *rates = c->run->settings->rates;
     g_autofree char *own = own_account(c), *pool = pool_account(c);
     int64_t moment = 0;
     bool mine;
     *later = false;
-    if (!look(c, own, rates_one(rates, c->reach.options), &moment, error) ||
-        !look(c, pool, rates_pool(rates), &moment, error))
+    if (!look(c, own, &moment, error) || !look(c, pool, &moment, error))
         return false;
     if (moment <= store_now())
         return true;
@@ -60,11 +57,20 @@ void pace_begin(struct course *c)
     c->reading_began = store_now();
 }
 
-static bool charge(struct course *c, const char *account, struct rate rate, GError **error)
+void pace_hold(struct course *c)
 {
-    uint64_t bytes, reads;
-    throttle_taken(c->rate, &bytes, &reads);
-    int64_t cost = rate_cost(rate, bytes, reads);
+    c->hold_begun = g_get_monotonic_time();
+}
+
+void pace_release(struct course *c, bool held)
+{
+    if (held && c->hold_begun != 0)
+        c->held += g_get_monotonic_time() - c->hold_begun;
+    c->hold_begun = 0;
+}
+
+static bool charge(struct course *c, const char *account, int64_t cost, GError **error)
+{
     return account == NULL || cost == 0 ||
            rate_account_charge(c->run->db, account, c->reading_began, cost, error);
 }
@@ -73,6 +79,10 @@ bool pace_charge(struct course *c, GError **error)
 {
     const struct rates *rates = c->run->settings->rates;
     g_autofree char *own = own_account(c), *pool = pool_account(c);
-    return charge(c, own, rates_one(rates, c->reach.options), error) &&
-           charge(c, pool, rates_pool(rates), error);
+    uint64_t bytes, reads;
+    throttle_taken(c->rate, &bytes, &reads);
+    int64_t reading = rate_cost(rates_one(rates, c->reach.options), bytes, reads);
+    int64_t holding = c->held * 100 / rates_snapshot_percent(rates);
+    return charge(c, own, MAX(reading, holding), error) &&
+           charge(c, pool, rate_cost(rates_pool(rates), bytes, reads), error);
 }

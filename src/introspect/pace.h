@@ -1,7 +1,9 @@
 /* What an introspection reads is paid for at its rates: of the thing itself, and of the pool of its
  * first disk. A snapshot costs a disk in use more the longer it is held, so what has been read
  * before is waited for in front of the snapshot; while it is held, a burst passes at once and only
- * what goes beyond it is slowed down. Internal to the module. */
+ * what goes beyond it is slowed down. The time for which a snapshot was held, from the beginning of
+ * making it to its end, is paid for, too: a disk may be under one for a share of its time only.
+ * Internal to the module. */
 #pragma once
 #include "introspect/course.h"
 
@@ -10,5 +12,8 @@
 bool pace_wait(struct course *c, bool *later, GError **error);
 /* Reads to come are counted from now on. */
 void pace_begin(struct course *c);
-/* Charges what was read since. */
+/* A snapshot is made from now on; it is gone, or there was none that costs anything. */
+void pace_hold(struct course *c);
+void pace_release(struct course *c, bool held);
+/* Charges what was read since pace_begin(), and held. */
 bool pace_charge(struct course *c, GError **error);

@@ -150,7 +150,9 @@ static bool drop(struct course *c, struct views **v, GError **error)
     if (!course_step(c, "drop", error))
         return false;
     g_clear_pointer(v, views_free);
-    if (!course_drop(c->row, &c->reach.snapshot, &changed, &failure))
+    bool dropped = course_drop(c->row, &c->reach.snapshot, &changed, &failure);
+    pace_release(c, true);
+    if (!dropped)
         log_line("warning", "introspection %s: drop: %s; tried again later", c->row->id,
                  failure->message);
     return course_save(c, NULL, error);
@@ -171,9 +173,12 @@ static bool look(struct course *c, struct views **v, struct outcome *o, GError *
     if (kept != NULL && !unchanged_by_storage(c, kept, &same, error))
         return false;
     if (!same) {
+        pace_hold(c);
         *v = views_make(c, error);
         if (*v == NULL)
             return false;
+        if (!views_hold(*v))
+            pace_release(c, false);
         same = kept != NULL && unchanged_by_identity(kept, *v);
     }
     if (same)
@@ -312,7 +317,7 @@ static bool begin(struct course *c, GError **error)
     return course_save(c, "started", error);
 }
 
-/* What was read is paid for by those who come next, however this ended. */
+/* What was read and held is paid for by those who come next, however this ended. */
 static void charge(struct course *c)
 {
     g_autoptr(GError) failure = NULL;
@@ -374,7 +379,6 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     pace_begin(c);
     ok = ok && go(c, &v, &o, &mine, &failure);
     g_clear_pointer(&v, views_free);
-    charge(c);
     if (!ok || !mine) {
         /* Whatever was interrupted says so in its own words. */
         if (!mine || !run->wanted(run)) {
@@ -383,8 +387,10 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
         }
         explain(c, &failure);
         undo(c, failure);
+        pace_release(c, true);
         g_propagate_error(error, g_steal_pointer(&failure));
     }
+    charge(c);
     outcome_done(&o);
     return ok && mine ? JOB_DONE : JOB_FAILED;
 }

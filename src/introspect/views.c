@@ -61,6 +61,15 @@ struct views *views_make(struct course *c, GError **error)
     return g_steal_pointer(&v);
 }
 
+bool views_hold(const struct views *v)
+{
+    for (guint i = 0; i < v->views->len; i++) {
+        if (((const struct snapshot_view *)g_ptr_array_index(v->views, i))->holds)
+            return true;
+    }
+    return false;
+}
+
 bool views_verify(const struct views *v, GError **error)
 {
     for (guint i = 0; i < v->views->len; i++) {

@@ -14,6 +14,8 @@ struct throttle *views_pool_rate(const struct course *c, const char *place);
 /* Plans handles for all disks, saves them in the row, and makes the snapshots. On failure all that
  * was made is left to the handles. */
 struct views *views_make(struct course *c, GError **error);
+/* Whether one of them costs whoever writes to its disk something. */
+bool views_hold(const struct views *v);
 /* After the reading: false when what was read may be torn. */
 bool views_verify(const struct views *v, GError **error);
 void views_free(struct views *v);

@@ -23,7 +23,8 @@
 #include "snapshot/pool.h"
 #include "snapshot/quiesce.h"
 
-#define COPY_BYTES (1u << 20)
+#define COPY_BYTES    (1u << 20)
+#define RELEASE_BYTES (64 << 20)
 /* Of the free space, what a full copy may take: guests that write beside it need the rest. */
 #define COPY_SHARE(free_bytes) ((free_bytes) / 10 * 9)
 /* Timestamps of files are this coarse at worst: what was changed later may be changed again without
@@ -35,6 +36,7 @@ struct file_view {
     struct snapshot_disk disk;
     char *location, *identity, *note, *format;
     int original;       /* when it is the original that is read, -1 otherwise */
+    int clone;          /* of an original in use; -1: none */
     struct stat opened; /* as the original was then */
 };
 
@@ -220,8 +222,10 @@ static int open_used(const struct original *o, const char *writer, struct file_v
     g_autoptr(GError) failure = NULL;
     const char *why = "devices cannot be cloned";
     int clone = S_ISREG(v->opened.st_mode) ? clone_still(o, options, &why, &failure) : -1;
-    if (clone >= 0)
+    if (clone >= 0) {
+        v->clone = fcntl(clone, F_DUPFD_CLOEXEC, 0);
         return clone;
+    }
     if (failure != NULL)
         why = failure->message;
     if (!options->crash_consistent) {
@@ -247,10 +251,27 @@ static int open_view(const struct original *o, struct file_view *v,
     return full_copy(o, fd, options, error);
 }
 
+/* What the clone shares with the original is given up here and in pieces: closed as it is, the
+ * kernel would do so later and at one go, and whoever writes to the original would wait for it. */
+static void release_clone(int fd)
+{
+    struct stat st;
+    if (fd < 0)
+        return;
+    off_t size = fstat(fd, &st) == 0 ? st.st_size : 0;
+    while (size > 0) {
+        size = size > RELEASE_BYTES ? size - RELEASE_BYTES : 0;
+        if (ftruncate(fd, size) != 0)
+            break;
+    }
+    (void)close(fd);
+}
+
 static void file_close(struct snapshot_view *view)
 {
     struct file_view *v = (struct file_view *)view;
     block_unref(v->disk.bytes);
+    release_clone(v->clone);
     if (v->original >= 0)
         (void)close(v->original);
     g_free(v->location);
@@ -274,6 +295,7 @@ static bool fill_view(struct file_view *v, const struct original *o,
     autoclose int fd = open_view(o, v, options, error);
     if (fd < 0)
         return false;
+    v->view.holds = v->clone >= 0;
     if (fstat(fd, &read) != 0)
         return fail_errno(error, errno, "%s", v->location);
     bool original = read.st_dev == v->opened.st_dev && read.st_ino == v->opened.st_ino;
@@ -302,7 +324,7 @@ static struct snapshot_view *file_make(const char *handle, const struct snapshot
     struct file_view *v = g_new0(struct file_view, 1);
     g_autoptr(snapshot_view) view = &v->view;
     view->drv = &snapshot_file_driver;
-    v->original = -1;
+    v->original = v->clone = -1;
     v->location = g_strdup(handle_get(object, "location"));
     g_autofree char *copy = g_strdup(handle_get(object, "copy"));
     json_decref(object);

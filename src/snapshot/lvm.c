@@ -221,6 +221,7 @@ static struct snapshot_view *lvm_make(const char *handle, const struct snapshot_
     struct lvm_view *v = g_new0(struct lvm_view, 1);
     g_autoptr(snapshot_view) view = &v->view;
     view->drv = &snapshot_lvm_driver;
+    view->holds = true;
     v->location = g_strdup(handle_get(object, "location"));
     v->snapshot = g_strdup(handle_get(object, "snapshot"));
     json_decref(object);

@@ -206,8 +206,9 @@ static struct snapshot_view *m2_make(const char *handle, const struct snapshot_o
             .format = options->format != NULL ? options->format : "raw",
             .identity = "",
         };
-        v->view =
-            (struct snapshot_view){ .drv = &snapshot_m2_driver, .disks = &v->disk, .count = 1 };
+        v->view = (struct snapshot_view){
+            .drv = &snapshot_m2_driver, .disks = &v->disk, .count = 1, .holds = true
+        };
     }
     json_decref(object);
     return v != NULL ? &v->view : NULL;

@@ -160,6 +160,7 @@ static struct snapshot_view *qemu_make(const char *handle, const struct snapshot
     struct qemu_view *v = g_new0(struct qemu_view, 1);
     g_autoptr(snapshot_view) view = &v->view;
     view->drv = &snapshot_qemu_driver;
+    view->holds = true;
     v->location = g_strdup(handle_get(object, "location"));
     qemu_names_init(&v->names, handle_id(object));
     json_decref(object);

@@ -386,6 +386,7 @@ static struct snapshot_view *rbd_make(const char *handle, const struct snapshot_
     struct rbd_view *v = g_new0(struct rbd_view, 1);
     struct snapshot_view *view = &v->view;
     view->drv = &snapshot_rbd_driver;
+    view->holds = true;
     v->location = g_strdup(handle_get(object, "location"));
     if (!original_init(&v->original, v->location, options, error) ||
         !fill_view(v, &v->original, object, options, error))

@@ -60,6 +60,7 @@ struct snapshot_view {
     const struct snapshot_driver *drv;
     struct snapshot_disk *disks;
     size_t count;
+    bool holds; /* while it exists, and until it is dropped, writing to the disk costs more */
 };
 typedef struct snapshot_view snapshot_view;
 void snapshot_view_free(struct snapshot_view *v);
