@@ -18,7 +18,7 @@ WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LO
 PERIOD = 3  # seconds of its rate that a limited introspection reads
 PERCENT = 1  # of its time that a limited one holds a snapshot
 SETTLE = 1  # seconds of a round that do not count
-FIRST = 120
+FIRST = 90
 WARM = 10
 DISKS = {"file": node_disks.file, "qemu": machine_disk.qemu, "rbd": node_disks.rbd,
          "neighbour": node_disks.neighbour}
@@ -120,10 +120,10 @@ def nodes(stack, disk, assay, database, no_pause):
     one = unlimited.introspect()
     limit = max(1, one["bytes_read"] // PERIOD)
     by = {"unlimited": unlimited,
-          "limited": made(limits={"introspection": {"bytes_per_second": limit},
-                                  "snapshot_percent": PERCENT})}
+          "limited": made(limits={"introspection": {"bytes_per_second": limit}},
+                          workers={"snapshot_percent": PERCENT})}
     if no_pause:
-        by["no pause"] = made(limits={"snapshot_percent": 100})
+        by["no pause"] = made(workers={"snapshot_percent": 100})
     return by, one, limit
 
 

@@ -51,7 +51,8 @@ class Node:
         password = secrets.token_hex(16)
         (folder / "password").write_text(password + "\n")
         (folder / "settings").write_text(json.dumps(
-            {"workers": {"threads": 1}, "key_file": str(folder / "key"), **(settings or {})}))
+            {"key_file": str(folder / "key"), **(settings or {}),
+             "workers": {"threads": 1, **(settings or {}).get("workers", {})}}))
         self.log = folder / "log"
         command = [assay, "serve", "--config", folder / "settings", "--listen", "127.0.0.1:0",
                    "--store", f"sqlite:{folder}/store.db", "--admin-password-file",

@@ -79,10 +79,11 @@ bool pace_charge(struct course *c, GError **error)
 {
     const struct rates *rates = c->run->settings->rates;
     g_autofree char *own = own_account(c), *pool = pool_account(c);
+    const unsigned percent = CLAMP(c->run->settings->snapshot_percent, 1, 100);
     uint64_t bytes, reads;
     throttle_taken(c->rate, &bytes, &reads);
     int64_t reading = rate_cost(rates_one(rates, c->reach.options), bytes, reads);
-    int64_t holding = c->held * 100 / rates_snapshot_percent(rates);
+    int64_t holding = c->held * 100 / percent;
     return charge(c, own, MAX(reading, holding), error) &&
            charge(c, pool, rate_cost(rates_pool(rates), bytes, reads), error);
 }

@@ -2,13 +2,12 @@
 
 #include "base/error.h"
 
-#define BURST_SECONDS_USUAL    10
-#define BURST_SECONDS_MAX      3600
-#define SNAPSHOT_PERCENT_USUAL 5
+#define BURST_SECONDS_USUAL 10
+#define BURST_SECONDS_MAX   3600
 
 struct rates {
     struct rate one, pool;
-    int burst_seconds, snapshot_percent;
+    int burst_seconds;
     GMutex lock;
     GHashTable *pools; /* name -> struct throttle, owned; under the lock */
 };
@@ -40,17 +39,14 @@ static bool read_rate(const json_t *limits, const char *section, struct rate *ou
            read_number(limits, section, "iops", INT32_MAX, &out->reads, error);
 }
 
-static bool read_between(const json_t *limits, const char *name, int min, int max, int *out,
-                         GError **error)
+static bool read_burst(const json_t *limits, int *out, GError **error)
 {
-    const json_t *value = json_object_get(limits, name);
-    json_int_t n = json_integer_value(value);
-    if (value == NULL)
-        return true;
-    *out = (int)CLAMP(n, min, max);
-    return (json_is_integer(value) && n >= min && n <= max) ||
-           fail(error, ASSAY_ERROR_INVALID, "limits.%s: not a number from %d to %d", name, min,
-                max);
+    const json_t *value = json_object_get(limits, "burst_seconds");
+    json_int_t n = value != NULL ? json_integer_value(value) : BURST_SECONDS_USUAL;
+    *out = (int)CLAMP(n, 0, BURST_SECONDS_MAX);
+    return value == NULL || (json_is_integer(value) && n >= 0 && n <= BURST_SECONDS_MAX) ||
+           fail(error, ASSAY_ERROR_INVALID, "limits.burst_seconds: not a number from 0 to %d",
+                BURST_SECONDS_MAX);
 }
 
 struct rates *rates_new(const json_t *limits, GError **error)
@@ -59,22 +55,18 @@ struct rates *rates_new(const json_t *limits, GError **error)
     const char *name;
     json_t *value;
     g_mutex_init(&r->lock);
-    r->burst_seconds = BURST_SECONDS_USUAL;
-    r->snapshot_percent = SNAPSHOT_PERCENT_USUAL;
     r->pools =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)throttle_unref);
     json_object_foreach((json_t *)limits, name, value) {
         if (!g_str_equal(name, "introspection") && !g_str_equal(name, "pool") &&
-            !g_str_equal(name, "burst_seconds") && !g_str_equal(name, "snapshot_percent")) {
+            !g_str_equal(name, "burst_seconds")) {
             (void)fail(error, ASSAY_ERROR_INVALID, "limits.%s: there is no such setting", name);
             return NULL;
         }
     }
     return read_rate(limits, "introspection", &r->one, error) &&
                    read_rate(limits, "pool", &r->pool, error) &&
-                   read_between(limits, "burst_seconds", 0, BURST_SECONDS_MAX, &r->burst_seconds,
-                                error) &&
-                   read_between(limits, "snapshot_percent", 1, 100, &r->snapshot_percent, error)
+                   read_burst(limits, &r->burst_seconds, error)
                ? g_steal_pointer(&r)
                : NULL;
 }
@@ -127,11 +119,6 @@ struct throttle *rates_throttle(const struct rates *r, struct rate rate)
 {
     return throttle_new(rate.bytes, (uint32_t)MIN(rate.reads, UINT32_MAX),
                         r->burst_seconds * G_USEC_PER_SEC);
-}
-
-int rates_snapshot_percent(const struct rates *r)
-{
-    return r->snapshot_percent;
 }
 
 struct throttle *rates_pool_throttle(struct rates *r, const char *pool)

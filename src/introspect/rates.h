@@ -4,8 +4,7 @@
  *     limits:
  *       introspection: {bytes_per_second: 50000000, iops: 500}
  *       pool: {bytes_per_second: 200000000, iops: 2000}
- *       burst_seconds: 10
- *       snapshot_percent: 5 */
+ *       burst_seconds: 10 */
 #pragma once
 #include <jansson.h>
 
@@ -28,9 +27,6 @@ int64_t rate_cost(struct rate r, uint64_t bytes, uint64_t reads);
 struct rate rates_one(const struct rates *r, const json_t *options);
 /* Of each pool. */
 struct rate rates_pool(const struct rates *r);
-
-/* For how much of its time a disk may be under a snapshot: 1 to 100. */
-int rates_snapshot_percent(const struct rates *r);
 
 /* What lets one introspection's reads through, and counts them. */
 struct throttle *rates_throttle(const struct rates *r, struct rate rate);

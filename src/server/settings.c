@@ -74,6 +74,8 @@ static const struct item {
       offsetof(struct settings, workers.inspector_megabytes), 1u << 20, 128 },
     { "workers", "inspector_seconds", "ASSAY_WORKERS_INSPECTOR_SECONDS",
       offsetof(struct settings, workers.inspector_seconds), 30 * DAY_SECONDS, 1 },
+    { "workers", "snapshot_percent", "ASSAY_WORKERS_SNAPSHOT_PERCENT",
+      offsetof(struct settings, workers.snapshot_percent), 100, 1 },
 };
 /* Members of the file that are kept as they are, for those who use them. */
 static const struct {
@@ -123,6 +125,7 @@ struct settings *settings_new(void)
     s->workers.backoff_seconds = 10;
     s->workers.inspector_megabytes = 1024;
     s->workers.inspector_seconds = 3600;
+    s->workers.snapshot_percent = 5;
     return s;
 }
 

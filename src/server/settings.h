@@ -20,7 +20,7 @@ struct settings {
         uint64_t threads; /* jobs at once; 0: none */
         uint64_t attempts, lease_seconds, backoff_seconds;
         uint64_t per_project, per_pool; /* running at once; 0: no limit */
-        uint64_t inspector_megabytes, inspector_seconds;
+        uint64_t inspector_megabytes, inspector_seconds, snapshot_percent;
     } workers;
     char *broker; /* URL; NULL: none */
     uint64_t frames_kept; /* of each node and image */

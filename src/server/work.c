@@ -35,6 +35,7 @@ static void fill(struct worker_settings *to, const struct settings *s)
         .snapshots = { .storage = json_incref(s->storage) },
         .inspector_memory = s->workers.inspector_megabytes << 20,
         .inspector_seconds = (unsigned)s->workers.inspector_seconds,
+        .snapshot_percent = (unsigned)s->workers.snapshot_percent,
         .mail = { .url = g_strdup(s->smtp.url),
                   .from = g_strdup(s->smtp.from),
                   .user = g_strdup(s->smtp.user),

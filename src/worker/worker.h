@@ -21,14 +21,16 @@ struct worker_settings {
     const char *broker;     /* amqp:// URL; NULL: the store is asked for jobs */
     unsigned threads;       /* jobs at once; 0: none, only schedules and sweeps */
     struct queue_limits limits;
-    struct seal *seal;      /* opens secrets of the store; any thread */
+    struct seal *seal; /* opens secrets of the store; any thread */
     struct snapshot_settings snapshots;
-    uint64_t inspector_memory; /* bytes; 0: as inspect.h has it */
+    uint64_t inspector_memory;  /* bytes; 0: as inspect.h has it */
     unsigned inspector_seconds; /* wall time of one inspection; 0: no limit */
     struct worker_mail mail;
     bool private_webhooks; /* webhooks may be at addresses that are not public */
-    int64_t frames_kept; /* of each thing; 0: as usual */
-    struct rates *rates; /* introspect/rates.h: shared by all jobs of this process */
+    unsigned
+        snapshot_percent; /* of its time that a disk in use may be under a snapshot, 1 to 100 */
+    int64_t frames_kept;  /* of each thing; 0: as usual */
+    struct rates *rates;  /* introspect/rates.h: shared by all jobs of this process */
 };
 
 /* One run of a job. */

@@ -10,6 +10,8 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # Longer than any command of these tests takes: what reaches it hangs.
 TIMEOUT = 120
+# Tests look at the same disk again and again; those of the pause between two snapshots set it.
+os.environ.setdefault("ASSAY_WORKERS_SNAPSHOT_PERCENT", "100")
 
 
 def run(*command, **options):

@@ -152,6 +152,22 @@ def test_killed_at_random(fleet, held):
     assert beside(held) == before
 
 
+def test_a_disk_in_use_is_under_a_snapshot_for_a_share_of_its_time(assay, tmp_path, held):
+    fleet = Fleet(assay, tmp_path, [held], 1)
+    fleet.environment["ASSAY_WORKERS_SNAPSHOT_PERCENT"] = "10"
+    worker = fleet.worker()
+    first = fleet.store.ended(fleet.ask("n0", "fresh"))
+    second = fleet.ask("n0", "fresh")
+    fleet.store.wait(second, lambda row: row["step"] == "wait" or row["state"] == "done")
+    second = fleet.store.ended(second)
+    took = {s["step"]: s["microseconds"] for s in json.loads(first["steps"])}
+    under = sum(took[step] for step in ("snapshot", "open", "inspect", "drop"))
+    assert first["state"] == second["state"] == "done"
+    # What the step of the snapshot does before it is made is not counted.
+    assert second["started"] - first["started"] > 10 * 0.8 * under
+    assert worker.stop()[0] == 0
+
+
 def test_a_worker_that_stops_gives_its_jobs_back(assay, tmp_path, held):
     fleet = Fleet(assay, tmp_path, [held], 1, options={"bytes_per_second": 4096})
     identifier = fleet.ask("n0")
