@@ -204,7 +204,7 @@ static bool ask_hil(struct call *c, const struct hil_question *q, GError **error
         login_succeeded(c->db, subject, c->request->remote);
         return true;
     case HIL_NO_PROJECT:
-        return problem(error, 404, "no such project");
+        return problem(error, 404, "no such project '%s'", call_parameter(c, "project"));
     case HIL_UNREACHABLE:
         return unreachable(c, "HIL", why, error);
     case HIL_NO:

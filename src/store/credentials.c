@@ -71,7 +71,7 @@ static struct sql_rows *find_rows(struct sql *db, const char *project, const cha
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such credential");
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such credential '%s'", id_or_name);
     return NULL;
 }
 

@@ -132,7 +132,7 @@ struct notification *notification_find(struct sql *db, const char *project, cons
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such notification");
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such notification '%s'", id_or_name);
     return NULL;
 }
 

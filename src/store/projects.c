@@ -65,7 +65,7 @@ struct project *project_find(struct sql *db, const struct caller *caller, const 
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such project");
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such project '%s'", id_or_name);
     return NULL;
 }
 

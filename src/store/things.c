@@ -130,7 +130,8 @@ struct thing *thing_find(struct sql *db, enum thing_kind kind, const struct call
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such %s", statements[kind].name);
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such %s '%s'", statements[kind].name,
+                   id_or_name);
     return NULL;
 }
 

@@ -55,7 +55,7 @@ struct user *user_find(struct sql *db, const char *id_or_name, GError **error)
     if (failure != NULL)
         g_propagate_error(error, g_steal_pointer(&failure));
     else
-        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such user");
+        (void)fail(error, ASSAY_ERROR_NOT_FOUND, "no such user '%s'", id_or_name);
     return NULL;
 }
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_examined(service, admin):
     assert "'/nowhere/at/all' is not among the locations" in admin.refusal(
         "node", "create", "web", "gone", "--disk", "/nowhere/at/all")
     admin("node", "create", "web", "gone", "--disk", service.image.parent / "gone")
-    assert "no such node" in admin.refusal("introspect", "web", "nobody")
+    assert "no such node 'nobody'" in admin.refusal("introspect", "web", "nobody")
     code, _, err = status(admin, "introspect", "--wait", "web", "gone")
     assert code == 2 and "gone: failed" in err
     assert "--fail-on" in admin.refusal("introspect", "--fail-on", "bad", "web", "db1")
