@@ -49,8 +49,8 @@ class Scene:
         self.store = Store(self.service.store)
         self.workers = []
         admin = self.service.login()
-        self.service.make("/v1/projects", {"name": "p", "locations": [f"{self.folder}/*"]},
-                          admin)
+        locations = [str(self.folder), f"{self.folder}/*"]
+        self.service.make("/v1/projects", {"name": "p", "locations": locations}, admin)
         self.service.make("/v1/projects/p/images", {
             "name": "folder", "kind": "folder", "location": str(self.folder)}, admin)
         self.count = 0
