@@ -69,9 +69,8 @@ static bool read_identifier(const struct job *j, char **id, GError **error)
 /* Rights may have changed since it was asked for. */
 static bool check_places(const struct course *c, GError **error)
 {
-    static const char *const kinds[] = { "file", "rbd", NULL };
-    if (c->row->kind == THING_IMAGE && !g_strv_contains(kinds, c->thing->kind))
-        return fail_unsupported(error, "images of kind '%s' are not examined", c->thing->kind);
+    if (!introspect_possible(c->row->kind, c->thing, error))
+        return false;
     for (guint i = 0; i < c->places->len; i++) {
         if (!project_may_examine(c->project, g_ptr_array_index(c->places, i), error))
             return false;

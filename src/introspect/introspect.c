@@ -20,6 +20,20 @@ static char *pool_of(const struct thing *t)
     return pool != NULL ? pool : g_strdup("");
 }
 
+bool introspect_possible(enum thing_kind kind, const struct thing *t, GError **error)
+{
+    static const char *const kinds[] = { "file", "rbd", NULL };
+    if (kind != THING_IMAGE || g_strv_contains(kinds, t->kind))
+        return true;
+    if (g_str_equal(t->kind, "folder"))
+        return fail_unsupported(error,
+                                "image '%s' is a watched folder: its files are examined, "
+                                "not it",
+                                t->name);
+    return fail_unsupported(error, "image '%s': images of kind '%s' are not examined", t->name,
+                            t->kind);
+}
+
 /* One that waits already is the answer; what asks with more haste hurries it. */
 static char *join_waiting(struct sql *db, const struct introspection_wish *wish, GError **error)
 {
@@ -31,6 +45,8 @@ static char *join_waiting(struct sql *db, const struct introspection_wish *wish,
 char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error)
 {
     g_autoptr(GError) failure = NULL;
+    if (!introspect_possible(wish->kind, wish->thing, error))
+        return NULL;
     char *waiting = join_waiting(db, wish, &failure);
     if (waiting != NULL || failure != NULL) {
         if (failure != NULL)

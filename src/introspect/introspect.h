@@ -13,9 +13,11 @@ extern const struct worker_duty introspect_sweep;
 /* Asks for introspections of what is due by its schedule. */
 extern const struct worker_duty introspect_schedules;
 
+/* Whether things of its kind are examined: ASSAY_ERROR_UNSUPPORTED says why not. */
+bool introspect_possible(enum thing_kind kind, const struct thing *t, GError **error);
 /* Asks for an introspection: row, job and event, in a transaction of the caller's. Returns the
  * introspection's identifier; g_free(). When one is already waiting for the same thing (with the
- * same wishes), its identifier. */
+ * same wishes), its identifier. ASSAY_ERROR_UNSUPPORTED as introspect_possible(). */
 char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error);
 /* In a transaction of the caller's; ASSAY_ERROR_NOT_FOUND when it is not unfinished. */
 bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error);

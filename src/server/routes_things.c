@@ -82,8 +82,8 @@ static void write_thing(struct json_writer *w, enum thing_kind kind, const struc
 }
 
 /* What lies behind a location may be the server's own or another project's, so a project has a list
- * of what may be named, by administrators, too: what is not in it would be refused when it is examined.
- * And secrets do not belong in it, since it is shown to all members. */
+ * of what may be named, by administrators, too: what is not in it would be refused when it is
+ * examined. And secrets do not belong in it, since it is shown to all members. */
 static bool may_name(const struct call *c, const char *location, GError **error)
 {
     const char *rest = strstr(location, "://");
@@ -95,10 +95,23 @@ static bool may_name(const struct call *c, const char *location, GError **error)
     return project_may_examine(c->project, location, error);
 }
 
-static bool may_name_all(const struct call *c, const json_t *where, GError **error)
+/* Of a watched folder, its files: whoever may name them all may have it watched. */
+static bool may_watch(const struct call *c, const char *location, GError **error)
+{
+    g_autofree char *path = NULL, *pattern = NULL;
+    if (!folder_location(location, &path, &pattern, error))
+        return false;
+    g_autofree char *files = g_strconcat(path, pattern != NULL ? pattern : "*", NULL);
+    return may_name(c, files, error);
+}
+
+static bool may_name_all(const struct call *c, const char *kind, const json_t *where,
+                         GError **error)
 {
     json_t *one;
     size_t i;
+    if (json_is_string(where) && g_str_equal(kind, "folder"))
+        return may_watch(c, json_string_value(where), error);
     if (json_is_string(where))
         return may_name(c, json_string_value(where), error);
     json_array_foreach(where, i, one) {
@@ -108,15 +121,26 @@ static bool may_name_all(const struct call *c, const json_t *where, GError **err
     return true;
 }
 
-/* Of an image as it will be; where NULL: that of before, which is JSON text. */
-static bool folder_valid(const char *kind, const json_t *where, const char *before, GError **error)
+static bool location_fits(const char *kind, const char *location, GError **error)
 {
-    if (!g_str_equal(kind, "folder"))
+    g_autofree char *path = NULL, *pattern = NULL;
+    if (g_str_equal(kind, "folder"))
+        return folder_location(location, &path, &pattern, error);
+    if (g_str_equal(kind, "file") && location[0] != '/')
+        return fail(error, ASSAY_ERROR_INVALID, "'%s': a file has an absolute path", location);
+    return !g_str_equal(kind, "rbd") || g_str_has_prefix(location, "rbd:") ||
+           fail(error, ASSAY_ERROR_INVALID, "'%s': an RBD image is rbd:POOL/IMAGE", location);
+}
+
+/* Of an image as it will be; where NULL: that of before, which is JSON text. */
+static bool image_valid(enum thing_kind what, const char *kind, const json_t *where,
+                        const char *before, GError **error)
+{
+    if (what != THING_IMAGE)
         return true;
     json_t *old = where == NULL ? json_loads(before, JSON_DECODE_ANY, NULL) : NULL;
-    g_autofree char *path = NULL, *pattern = NULL;
-    bool ok =
-        folder_location(json_string_value(where != NULL ? where : old), &path, &pattern, error);
+    const char *location = json_string_value(where != NULL ? where : old);
+    bool ok = location == NULL || location_fits(kind, location, error);
     json_decref(old);
     return ok;
 }
@@ -202,8 +226,8 @@ static bool create(struct call *c, GError **error)
                                     .labels = labels != NULL ? labels : "{}",
                                     .schedule = schedule != NULL ? schedule : "",
                                     .options = options };
-    if (!may_name_all(c, json_object_get(c->body, words[kind].where), error) ||
-        !folder_valid(v.kind, json_object_get(c->body, words[kind].where), NULL, error))
+    if (!image_valid(kind, v.kind, json_object_get(c->body, words[kind].where), NULL, error) ||
+        !may_name_all(c, v.kind, json_object_get(c->body, words[kind].where), error))
         return false;
     g_autofree char *id = thing_create(c->db, kind, c->project->id, &v, error);
     if (id == NULL)
@@ -235,8 +259,8 @@ static bool change(struct call *c, GError **error)
                                         json_is_null(schedule) ? "" : json_string_value(schedule),
                                     .options = options };
     const json_t *new = json_object_get(c->body, words[kind].where);
-    return may_name_all(c, new, error) &&
-           folder_valid(v.kind != NULL ? v.kind : t->kind, new, t->where, error) &&
+    const char *of = v.kind != NULL ? v.kind : t->kind;
+    return image_valid(kind, of, new, t->where, error) && may_name_all(c, of, new, error) &&
            call_if_match(c, &version, error) &&
            thing_change(c->db, kind, c->project->id, t->id, version, &v, error) &&
            answer(c, t->id, error);

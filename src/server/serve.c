@@ -69,7 +69,7 @@ bool serve_check(const struct settings *s, GError **error)
     return ok;
 }
 
-bool serve_make_folder(const char *store, GError **error)
+static bool make_folder(const char *store, GError **error)
 {
     if (!g_str_has_prefix(store, "sqlite:"))
         return true;
@@ -161,13 +161,18 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
     }
 }
 
+bool serve_store_there(const char *store, GError **error)
+{
+    const char *path = g_str_has_prefix(store, "sqlite:") ? store + strlen("sqlite:") : NULL;
+    return path == NULL || g_file_test(path, G_FILE_TEST_EXISTS) ||
+           fail(error, ASSAY_ERROR_NOT_FOUND, "store %s: is not there; assay serve makes it", path);
+}
+
 bool serve_rotate_key(const struct settings *s, unsigned *sealed, GError **error)
 {
     g_autofree char *file = settings_key_file(s);
-    const char *path = g_str_has_prefix(s->store, "sqlite:") ? s->store + strlen("sqlite:") : NULL;
-    /* A store that is made for it would have nothing to seal, and the right one keep its key. */
-    if (path != NULL && !g_file_test(path, G_FILE_TEST_EXISTS))
-        return fail(error, ASSAY_ERROR_NOT_FOUND, "store %s: is not there", path);
+    if (!serve_store_there(s->store, error))
+        return false;
     g_autoptr(sql) db = store_open(s->store, error);
     return db != NULL && seal_rotate(db, file, sealed, error);
 }
@@ -186,7 +191,7 @@ bool serve_run(serve_settings make, void *user, GError **error)
 {
     sigset_t set;
     g_autoptr(settings) s = make(user, error);
-    if (s == NULL || !settings_valid(s, error) || !serve_make_folder(s->store, error))
+    if (s == NULL || !settings_valid(s, error) || !make_folder(s->store, error))
         return false;
     serve_block_signals(&set);
     g_autofree char *key_file = settings_key_file(s);

@@ -17,7 +17,8 @@ bool serve_run(serve_settings make, void *user, GError **error);
 /* Another key for the store's secrets, beside whatever runs; *sealed: how many there are. */
 bool serve_rotate_key(const struct settings *s, unsigned *sealed, GError **error);
 
-/* Shared with `assay worker`: the folder of a store in a file is made for it; SIGTERM, SIGINT and
- * SIGHUP wait for the thread that asks, SIGPIPE is ignored. Before there are threads. */
-bool serve_make_folder(const char *store, GError **error);
+/* Whether a store that has to be there is: a file that is misspelt would be made. */
+bool serve_store_there(const char *store, GError **error);
+/* Shared with `assay worker`: SIGTERM, SIGINT and SIGHUP wait for the thread that asks, SIGPIPE is
+ * ignored. Before there are threads. */
 void serve_block_signals(sigset_t *set);

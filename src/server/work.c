@@ -132,7 +132,7 @@ bool work_run(serve_settings make, void *user, GError **error)
 {
     sigset_t set;
     g_autoptr(settings) s = make(user, error);
-    if (s == NULL || !settings_valid(s, error) || !serve_make_folder(s->store, error))
+    if (s == NULL || !settings_valid(s, error) || !serve_store_there(s->store, error))
         return false;
     serve_block_signals(&set);
     struct work *w = work_start(s, error);

@@ -204,3 +204,23 @@ def test_a_folder_location_is_checked(scene):
                                     {"name": "bad", "kind": "folder", "location": location})
         assert answer.status in (403, 422), answer
         assert json.loads(answer.text)["detail"]
+
+
+def test_an_image_is_of_its_kind(scene):
+    """What cannot be examined is told when it is named, or asked for, not by a run that fails."""
+    ask = scene.service.call
+    scene.service.make("/v1/projects", {"name": "q", "locations": [
+        "/srv/x/*", "rbd:pool/*", "registry.example/*"]}, scene.admin)
+    for kind, location, why in (("rbd", "/srv/x/a", "an RBD image is rbd:POOL/IMAGE"),
+                                ("file", "rbd:pool/a", "a file has an absolute path"),
+                                ("folder", "/srv", "'/srv/*' is not among the locations")):
+        answer = ask("POST", "/v1/projects/q/images", scene.admin,
+                     {"name": "a", "kind": kind, "location": location})
+        assert answer.status in (403, 422) and why in answer.json["detail"], answer
+    for kind, location, why in (("folder", "/srv/x", "is a watched folder"),
+                                ("registry", "registry.example/web:1", "'registry' are not")):
+        scene.service.make("/v1/projects/q/images",
+                           {"name": kind, "kind": kind, "location": location}, scene.admin)
+        answer = ask("POST", f"/v1/projects/q/images/{kind}/introspections", scene.admin, {})
+        assert answer.status == 422 and why in answer.json["detail"], answer
+    assert ask("GET", "/v1/projects/q/introspections", scene.admin).json["items"] == []

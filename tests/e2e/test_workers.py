@@ -292,3 +292,10 @@ def test_the_service_is_killed_while_it_writes(assay, tmp_path):
     for row in store.rows("SELECT id FROM introspection"):
         assert store.ended(row["id"])["state"] == "done"
     assert service.stop() == 0
+
+
+def test_a_worker_makes_no_store(assay, tmp_path):
+    done = subprocess.run([assay.path, "worker", "--store", f"sqlite:{tmp_path}/typo.db"],
+                          stderr=subprocess.PIPE, timeout=TIMEOUT, text=True)
+    assert done.returncode == 2 and f"store {tmp_path}/typo.db: is not there" in done.stderr
+    assert list(tmp_path.iterdir()) == []
