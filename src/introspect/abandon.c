@@ -13,16 +13,10 @@
 static bool drop_left(const struct worker_settings *settings, struct sql *db,
                       struct introspection *i, GError **error)
 {
-    struct reach r;
     bool changed;
-    if (g_str_equal(i->handles, "[]"))
-        return true;
-    /* The thing may be gone. */
-    g_autoptr(thing) t = thing_find(db, i->kind, &caller_service, i->project, i->thing, NULL);
-    bool dropped = reach_init(&r, settings, db, t, error) && course_drop_later(db, i, error) &&
-                   course_drop(i, &r.snapshot, &changed, error);
-    reach_done(&r);
-    return dropped && introspection_save(db, i, error);
+    return g_str_equal(i->handles, "[]") ||
+           (course_drop_later(db, i, error) && course_drop(settings, db, i, &changed, error) &&
+            introspection_save(db, i, error));
 }
 
 struct giving_up {
@@ -70,18 +64,13 @@ bool introspect_abandon(struct job_run *run, const char *reason, GError **error)
 static bool drop_again(const struct worker_settings *settings, struct sql *db,
                        const struct late_drop *d, GError **error)
 {
-    struct reach r;
     bool changed;
     g_autoptr(introspection) i = introspection_find(db, &caller_service, d->introspection, error);
     if (i == NULL)
         return false;
-    g_autoptr(thing) t = thing_find(db, i->kind, &caller_service, i->project, i->thing, NULL);
     g_free(i->handles);
     i->handles = g_strdup(d->handles);
-    bool ok =
-        reach_init(&r, settings, db, t, error) && course_drop(i, &r.snapshot, &changed, error);
-    reach_done(&r);
-    return ok;
+    return course_drop(settings, db, i, &changed, error);
 }
 
 static bool sweep_late(const struct worker_settings *settings, struct sql *db, GError **error)

@@ -18,8 +18,6 @@ bool reach_init(struct reach *r, const struct worker_settings *settings, struct 
                 const struct thing *thing, GError **error)
 {
     *r = (struct reach){ .snapshot = { .settings = &settings->snapshots } };
-    if (thing == NULL)
-        return true;
     r->options = json_loads(thing->options, 0, NULL);
     r->snapshot.format = option_text(r, "format");
     r->snapshot.crash_consistent = json_is_true(json_object_get(r->options, "crash_consistent"));
@@ -208,9 +206,14 @@ static void set_handles(struct introspection *row, const json_t *array)
 
 void course_set_handles(struct course *c, const GPtrArray *handles)
 {
+    const char *credential = option_text(&c->reach, "credential");
     json_t *array = json_array();
-    for (guint i = 0; handles != NULL && i < handles->len; i++)
-        (void)json_array_append_new(array, json_loads(g_ptr_array_index(handles, i), 0, NULL));
+    for (guint i = 0; handles != NULL && i < handles->len; i++) {
+        json_t *handle = json_loads(g_ptr_array_index(handles, i), 0, NULL);
+        if (credential != NULL)
+            (void)json_object_set_new(handle, "credential", json_string(credential));
+        (void)json_array_append_new(array, handle);
+    }
     set_handles(c->row, array);
     json_decref(array);
 }
@@ -220,23 +223,33 @@ bool course_drop_later(struct sql *db, const struct introspection *row, GError *
     return g_str_equal(row->handles, "[]") || late_drop_add(db, row->id, row->handles, error);
 }
 
-bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,
-                 GError **error)
+/* The secret of the credential with which what the handle names was made; NULL: none, or not any
+ * more. seal_forget() */
+static char *secret_of(const struct worker_settings *settings, struct sql *db,
+                       const struct introspection *row, const json_t *handle)
+{
+    const char *name = json_string_value(json_object_get(handle, "credential"));
+    return name != NULL ? credential_secret(db, settings->seal, row->project, name, NULL) : NULL;
+}
+
+bool course_drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
+                 bool *changed, GError **error)
 {
     json_t *handles = json_loads(row->handles, 0, NULL), *left = json_array(), *one;
-    struct snapshot_options to_the_end = *options;
-    to_the_end.wanted = NULL;
     bool ok = true;
     size_t i;
     *changed = false;
     json_array_foreach(handles, i, one) {
-        char *handle = json_dumps(one, JSON_COMPACT);
-        if (snapshot_drop(handle, &to_the_end, ok ? error : NULL)) {
+        char *handle = json_dumps(one, JSON_COMPACT), *secret = secret_of(settings, db, row, one);
+        const struct snapshot_options options = { .settings = &settings->snapshots,
+                                                  .secret = secret };
+        if (snapshot_drop(handle, &options, ok ? error : NULL)) {
             *changed = true;
         } else {
             ok = false;
             (void)json_array_append(left, one);
         }
+        seal_forget(secret);
         free(handle);
     }
     set_handles(row, left);

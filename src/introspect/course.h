@@ -13,7 +13,7 @@ struct reach {
     char *secret;    /* of the credential that it names */
     struct snapshot_options snapshot;
 };
-/* thing NULL: it is gone; then as the settings alone say. reach_done() in any case. */
+/* reach_done() in any case. */
 bool reach_init(struct reach *r, const struct worker_settings *settings, struct sql *db,
                 const struct thing *thing, GError **error);
 void reach_done(struct reach *r);
@@ -48,15 +48,17 @@ void course_end_step(struct course *c);
  * none. */
 bool course_save(struct course *c, const char *event, GError **error);
 
-/* Handles are a JSON array of objects in the row. handles NULL: none. */
+/* Handles are a JSON array of objects in the row, each with the name of the thing's credential as
+ * its "credential". handles NULL: none. */
 void course_set_handles(struct course *c, const GPtrArray *handles);
 /* For handles of somebody else's run, before they are dropped: has them dropped again later, since
  * that run may not have ended. */
 bool course_drop_later(struct sql *db, const struct introspection *row, GError **error);
-/* Drops the snapshots of all handles of a row; those that could not be dropped stay in it. *changed
- * says whether any was, so that the row has to be saved. The first failure is the error. */
-bool course_drop(struct introspection *row, const struct snapshot_options *options, bool *changed,
-                 GError **error);
+/* Drops the snapshots of all handles of a row, with the credentials that made them; those that
+ * could not be dropped stay in it. *changed says whether any was, so that the row has to be saved.
+ * The first failure is the error. */
+bool course_drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
+                 bool *changed, GError **error);
 /* The locations of a thing's disks, owned strings. */
 GPtrArray *course_places(const struct thing *t, GError **error);
 

@@ -150,7 +150,7 @@ static bool drop(struct course *c, struct views **v, GError **error)
     if (!course_step(c, "drop", error))
         return false;
     g_clear_pointer(v, views_free);
-    bool dropped = course_drop(c->row, &c->reach.snapshot, &changed, &failure);
+    bool dropped = course_drop(c->run->settings, c->run->db, c->row, &changed, &failure);
     pace_release(c, true);
     if (!dropped)
         log_line("warning", "introspection %s: drop: %s; tried again later", c->row->id,
@@ -304,7 +304,7 @@ static bool begin(struct course *c, GError **error)
     bool changed;
     if (!course_drop_later(c->run->db, c->row, error))
         return false;
-    if (!course_drop(c->row, &c->reach.snapshot, &changed, error)) {
+    if (!course_drop(c->run->settings, c->run->db, c->row, &changed, error)) {
         g_prefix_error(error, "clearing away what a run before left: ");
         return false;
     }
@@ -351,7 +351,7 @@ static void undo(struct course *c, const GError *failure)
 {
     g_autoptr(GError) error = NULL;
     bool changed;
-    if (!course_drop(c->row, &c->reach.snapshot, &changed, &error))
+    if (!course_drop(c->run->settings, c->run->db, c->row, &changed, &error))
         log_line("warning", "introspection %s: %s", c->row->id, error->message);
     g_clear_error(&error);
     g_free(c->row->reason);

@@ -130,10 +130,28 @@ bool credential_change(struct sql *db, struct seal *seal, const char *project, c
     return store_touched(changed, changed == 1 || exists(db, project, id), "credential", error);
 }
 
+/* Whether a snapshot that was made with it may still have to be dropped. */
+static bool in_use(struct sql *db, const char *project, const char *id)
+{
+    g_autoptr(sql_rows) rows =
+        sql_query(db, NULL,
+                  "SELECT 1 FROM introspection i, credential c WHERE c.owner = $1 AND c.id = $2"
+                  " AND i.handles <> '[]' AND (c.owner = '' OR i.project = c.owner)"
+                  " AND (i.handles LIKE '%\"credential\":\"' || c.name || '\"%'"
+                  " OR i.handles LIKE '%\"credential\":\"' || c.id || '\"%') LIMIT 1",
+                  "ss", OWNER(project), id);
+    return rows != NULL && sql_rows_next(rows, NULL);
+}
+
 bool credential_delete(struct sql *db, const char *project, const char *id, int64_t version,
                        GError **error)
 {
     uint64_t changed;
+    if (in_use(db, project, id)) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
+                    "a disk is being examined with it; cancel that, or wait");
+        return false;
+    }
     return sql_run(db, &changed, error,
                    "DELETE FROM credential WHERE owner = $1 AND id = $2"
                    " AND ($3 = 0 OR version = $3)",

@@ -182,13 +182,28 @@ def test_an_image_of_another_project_is_not_read_through_its_name(site, tmp_path
         {"reads": "[]"}]
 
 
-def slow_node(site, name="slow"):
+def slow_node(site, name="slow", **options):
     """One whose inspection takes minutes, but for its being ended."""
     image = small_image(site.images, name)
-    site.node(name, image, bytes_per_second=4096)
+    site.node(name, image, bytes_per_second=4096, **options)
     identifier = site.ask(name)
     site.store.wait(identifier, lambda row: row["step"] == "inspect")
     return identifier
+
+
+def test_a_credential_stays_as_long_as_a_snapshot_that_needs_it(site):
+    """Also when the node is gone: what was made with it is dropped with it."""
+    path = "/v1/projects/p/credentials"
+    site.service.make(path, {"name": "key", "kind": "key", "secret": "a"}, site.admin)
+    identifier = slow_node(site, credential="key")
+    handles = json.loads(site.store.introspection(identifier)["handles"])
+    assert [h["credential"] for h in handles] == ["key"]
+    refused = site.service.call("DELETE", f"{path}/key", site.admin)
+    assert refused.status == 409 and "being examined with it" in refused.json["detail"]
+    assert site.service.call("DELETE", "/v1/projects/p/nodes/slow", site.admin).status == 204
+    site.cancel(identifier)
+    site.store.wait(identifier, lambda row: row["handles"] == "[]")
+    assert site.service.call("DELETE", f"{path}/key", site.admin).status == 204
 
 
 def test_a_running_one_is_cancelled(site):
