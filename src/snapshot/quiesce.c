@@ -20,8 +20,7 @@
 #define SYNC_MILLISECONDS   5000
 #define FREEZE_MILLISECONDS 30000 /* the guest writes out what it has */
 /* Before a line: has the agent drop what came before it (guest-sync-delimited). */
-#define FLUSH "\xff"
-/* For whom nobody is left to read the answer. */
+#define FLUSH     "\xff"
 #define LATE_THAW FLUSH "{\"execute\":\"guest-fsfreeze-thaw\"}\n"
 
 enum guard_end { GUARD_NOT_NEEDED, GUARD_THAWED, GUARD_FAILED };
@@ -50,6 +49,20 @@ static void close_others(int one, int two)
     (void)syscall(SYS_close_range, high + 1, ~0u, 0u);
 }
 
+/* Until the other side has heard it and closes: who answers an earlier call and finds nobody there
+ * would not read on. */
+static bool thaw_late(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char answers[256];
+    if (send(fd, LATE_THAW, strlen(LATE_THAW), MSG_NOSIGNAL) <= 0)
+        return false;
+    (void)shutdown(fd, SHUT_WR);
+    while (poll(&p, 1, SYNC_MILLISECONDS) > 0 && read(fd, answers, sizeof answers) > 0) {
+    }
+    return true;
+}
+
 /* The child of a process with threads: nothing here may allocate or lock. */
 _Noreturn static void stand_guard(const struct quiesce *q, int told)
 {
@@ -63,8 +76,7 @@ _Noreturn static void stand_guard(const struct quiesce *q, int told)
     if (ready > 0 && read(told, &byte, 1) == 1)
         _exit(GUARD_NOT_NEEDED);
     if (q->thaw == NULL)
-        _exit(send(q->agent.fd, LATE_THAW, strlen(LATE_THAW), MSG_NOSIGNAL) > 0 ? GUARD_THAWED
-                                                                                : GUARD_FAILED);
+        _exit(thaw_late(q->agent.fd) ? GUARD_THAWED : GUARD_FAILED);
     pid_t program = fork();
     int status;
     if (program == 0) {

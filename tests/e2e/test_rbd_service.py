@@ -266,7 +266,7 @@ def test_a_view_under_load_is_of_one_moment(assay, cluster, make_site, small, sm
     disk, pieces = smaller
     with imported(cluster, small, "busy", "--image-feature", "layering") as location, \
             load(cluster, "busy"):
-        site.node("db", location, bytes_per_second=40000)
+        site.node("db", location, bytes_per_second=15000)
         writer = subprocess.Popen(["/usr/bin/python3", "-c", WRITER, str(cluster.conf), "busy",
                                    str(disk)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert writer.stdout.readline() == b"ready\n"

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -19,8 +20,8 @@ MEGABYTE = 1 << 20
 class Agent:
     """Speaks the guest agent's protocol; no filesystem is really frozen."""
 
-    def __init__(self, path, answers=None):
-        self.path = path
+    def __init__(self, path, answers=None, pause=0):
+        self.path, self.pause = path, pause
         self.answers = answers or {}
         self.asked, self.frozen = [], False
         self.changed = threading.Condition()
@@ -39,7 +40,9 @@ class Agent:
                 try:
                     client.sendall(b'{"return": "of somebody before"}\n')
                     for line in lines:
-                        client.sendall(self.answer(json.loads(line.replace(b"\xff", b""))))
+                        answer = self.answer(json.loads(line.replace(b"\xff", b"")))
+                        time.sleep(self.pause)  # so that who asked can be gone
+                        client.sendall(answer)
                 except OSError:
                     pass  # whoever asked has gone
 
@@ -68,8 +71,8 @@ def machine(tmp_path):
         yield m
 
 
-def agent_of(machine, answers=None):
-    return Agent(f"{machine.monitor}.agent", answers)
+def agent_of(machine, answers=None, pause=0):
+    return Agent(f"{machine.monitor}.agent", answers, pause)
 
 
 def test_the_agent_is_asked_right_before_and_after(assay, machine):
@@ -102,7 +105,7 @@ def test_a_failing_agent_ends_the_making_and_is_told_to_thaw(assay, machine, com
 
 def test_a_node_is_let_go_wherever_making_is_killed(assay, machine):
     """By the process that watches: nobody calls anything after the kill."""
-    snapshots, agent = Snapshots(assay), agent_of(machine)
+    snapshots, agent = Snapshots(assay), agent_of(machine, pause=0.01)
     handle = snapshots.plan(machine.location())
     was_frozen = 0
     # What comes first is the same without an agent.
