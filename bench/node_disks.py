@@ -102,8 +102,8 @@ def served(folder, name, blockdev):
 
 @contextlib.contextmanager
 def seen(file, address):
-    """An export of NBD as a file. (QEMU 7.2's own exports by FUSE mix up the data of writes that come at
-    the same time.)"""
+    """An export of NBD as a file. (On one of QEMU 7.2's own exports by FUSE, PostgreSQL found its indexes
+    damaged; why is not known.)"""
     file.touch()
     with starting(LOAD_CPUS):
         process = subprocess.Popen(["nbdfuse", file, address])

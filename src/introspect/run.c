@@ -175,10 +175,11 @@ static bool look(struct course *c, struct views **v, struct outcome *o, GError *
     if (!same) {
         pace_hold(c);
         *v = views_make(c, error);
+        /* Storage that does not answer is not spared by a pause after it does again. */
+        if (*v == NULL || !views_hold(*v))
+            pace_release(c, false);
         if (*v == NULL)
             return false;
-        if (!views_hold(*v))
-            pace_release(c, false);
         same = kept != NULL && unchanged_by_identity(kept, *v);
     }
     if (same)
