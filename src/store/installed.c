@@ -39,18 +39,11 @@ static bool register_advisories(struct sql *db, void *user, GError **error)
 static bool find_advisories(struct sql *db, const char *digest, struct advisories *out,
                             GError **error)
 {
-    g_autoptr(sql_rows) rows = sql_query(
-        db, error, "SELECT number, written FROM advisories WHERE digest = $1", "s", digest);
-    *out = (struct advisories){ 0 };
-    if (rows == NULL)
-        return false;
-    g_autoptr(GError) failure = NULL;
-    if (sql_rows_next(rows, &failure))
-        *out = (struct advisories){ sql_int(rows, 0), sql_int(rows, 1) };
-    if (failure == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return false;
+    int64_t row[2];
+    bool ok = sql_numbers(db, row, 2, error,
+                          "SELECT number, written FROM advisories WHERE digest = $1", "s", digest);
+    *out = (struct advisories){ row[0], row[1] };
+    return ok;
 }
 
 bool advisories_register(struct sql *db, const char *digest, int64_t written, const char *feeds,
@@ -66,19 +59,12 @@ bool advisories_register(struct sql *db, const char *digest, int64_t written, co
 
 bool advisories_current(struct sql *db, struct advisories *out, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows = sql_query(
-        db, error,
+    int64_t row[2];
+    bool ok = sql_numbers(
+        db, row, 2, error,
         "SELECT number, written FROM advisories ORDER BY written DESC, number DESC LIMIT 1", "");
-    *out = (struct advisories){ 0 };
-    if (rows == NULL)
-        return false;
-    if (sql_rows_next(rows, &failure))
-        *out = (struct advisories){ sql_int(rows, 0), sql_int(rows, 1) };
-    if (failure == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return false;
+    *out = (struct advisories){ row[0], row[1] };
+    return ok;
 }
 
 /* --- contexts -----------------------------------------------------------------------------------
@@ -100,17 +86,7 @@ static char *digest_of(const char *const *parts, size_t count)
 static bool number_of(struct sql *db, const char *statement, const char *key, int64_t seen,
                       int64_t *out, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows = sql_query(db, error, statement, "si", key, seen);
-    *out = 0;
-    if (rows == NULL)
-        return false;
-    if (sql_rows_next(rows, &failure))
-        *out = sql_int(rows, 0);
-    if (failure == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return false;
+    return sql_numbers(db, out, 1, error, statement, "si", key, seen);
 }
 
 struct context_text {

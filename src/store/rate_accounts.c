@@ -4,18 +4,8 @@
 
 bool rate_account_paid(struct sql *db, const char *name, int64_t *moment, GError **error)
 {
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error, "SELECT paid FROM rate_account WHERE name = $1", "s", name);
-    *moment = 0;
-    if (rows == NULL)
-        return false;
-    if (sql_rows_next(rows, &failure))
-        *moment = sql_int(rows, 0);
-    if (failure == NULL)
-        return true;
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return false;
+    return sql_numbers(db, moment, 1, error, "SELECT paid FROM rate_account WHERE name = $1", "s",
+                       name);
 }
 
 bool rate_account_charge(struct sql *db, const char *name, int64_t began, int64_t microseconds,

@@ -137,16 +137,40 @@ bool sql_script(struct sql *db, const char *statements, GError **error)
     return db->drv->script(db, spelled, error);
 }
 
+static struct sql_rows *query(struct sql *db, GError **error, const char *statement,
+                              const char *types, va_list args)
+{
+    struct sql_value values[PARAMETERS_MAX];
+    unsigned count = collect(values, types, args);
+    g_autofree char *spelled = spell(db, statement);
+    return db->drv->query(db, spelled, values, count, NULL, error);
+}
+
 struct sql_rows *sql_query(struct sql *db, GError **error, const char *statement, const char *types,
                            ...)
 {
-    struct sql_value values[PARAMETERS_MAX];
     va_list args;
     va_start(args, types);
-    unsigned count = collect(values, types, args);
+    struct sql_rows *rows = query(db, error, statement, types, args);
     va_end(args);
-    g_autofree char *spelled = spell(db, statement);
-    return db->drv->query(db, spelled, values, count, NULL, error);
+    return rows;
+}
+
+bool sql_numbers(struct sql *db, int64_t *out, unsigned count, GError **error,
+                 const char *statement, const char *types, ...)
+{
+    va_list args;
+    va_start(args, types);
+    g_autoptr(sql_rows) rows = query(db, error, statement, types, args);
+    va_end(args);
+    g_autoptr(GError) failure = NULL;
+    bool found = rows != NULL && sql_rows_next(rows, &failure);
+    for (unsigned i = 0; i < count; i++)
+        out[i] = found ? sql_int(rows, i) : 0;
+    bool ok = rows != NULL && failure == NULL;
+    if (failure != NULL)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return ok;
 }
 
 unsigned sql_batch(const struct sql *db)

@@ -47,6 +47,10 @@ bool sql_is_null(struct sql_rows *rows, unsigned column);
 void sql_rows_free(struct sql_rows *rows);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(sql_rows, sql_rows_free)
 
+/* The whole numbers of the first row, of which there are `count`; 0 when there is no row. */
+bool sql_numbers(struct sql *db, int64_t *out, unsigned count, GError **error,
+                 const char *statement, const char *types, ...);
+
 /* --- many rows at once --------------------------------------------------------------------------
  */
 

@@ -16,7 +16,7 @@ static struct frame_package read_package(struct header_image *image, struct aren
     g_autoptr(GBytes) bytes = header_done(image);
     struct rpm_header h;
     struct frame_package p = { 0 };
-    bool pseudo;
+    bool pseudo = false;
     GError *error = NULL;
     (void)(rpm_header_parse(&h, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &error) &&
            rpm_package_read(&h, arena, &p, &pseudo, &error));
@@ -98,7 +98,7 @@ static void test_missing(void)
     g_autoptr(GBytes) bytes = header_done(image);
     struct rpm_header h;
     struct frame_package p;
-    bool pseudo;
+    bool pseudo = false;
     g_autoptr(GError) error = NULL;
     g_assert_true(
         rpm_header_parse(&h, g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), &error));
