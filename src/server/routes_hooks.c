@@ -34,6 +34,25 @@ static bool list(struct call *c, GError **error)
     return call_list(c, hooks, &page, write_listed, G_STRUCT_OFFSET(struct hook, id), error);
 }
 
+static bool not_there(const GError *e)
+{
+    return g_error_matches(e, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
+}
+
+/* A misspelt name is told now, not when somebody calls. */
+static bool thing_there(struct call *c, const struct hook_values *v, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(thing) t = v->thing != NULL ? thing_find(c->db, v->kind, &caller_service,
+                                                       c->project->id, v->thing, &failure)
+                                          : NULL;
+    if (not_there(failure))
+        return problem(error, 422, "thing: %s", failure->message);
+    if (failure != NULL)
+        g_propagate_error(error, g_steal_pointer(&failure));
+    return t != NULL || v->thing == NULL;
+}
+
 static bool create(struct call *c, GError **error)
 {
     g_autofree char *secret = secret_token_new("hook_");
@@ -48,6 +67,8 @@ static bool create(struct call *c, GError **error)
         return problem(error, 422, "either thing or pointer says what is examined");
     if (v.pointer != NULL && !hook_pointer_valid(v.pointer))
         return problem(error, 422, "pointer: not a JSON pointer (RFC 6901)");
+    if (!thing_there(c, &v, error))
+        return false;
     g_autofree char *id = hook_create(c->db, c->server->seal, c->project->id, &v, error);
     g_autoptr(hook) h = id != NULL ? hook_find(c->db, c->project->id, id, error) : NULL;
     if (h == NULL)
@@ -90,11 +111,6 @@ struct asking {
 static bool refuse(GError **error)
 {
     return problem(error, 401, "there is no such hook, or the signature is wrong");
-}
-
-static bool not_there(const GError *e)
-{
-    return g_error_matches(e, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
 }
 
 static struct hook *find_hook(struct call *c, GError **error)

@@ -117,7 +117,8 @@ def test_secrets_are_told_once_and_kept_sealed(scene):
 
 
 def test_what_a_hook_examines_is_said_one_way(scene):
-    for wrong in ({}, {"thing": "db1", "pointer": "/a"}, {"pointer": "a"}, {"pointer": "/~"}):
+    for wrong in ({}, {"thing": "db1", "pointer": "/a"}, {"pointer": "a"}, {"pointer": "/~"},
+                  {"thing": "db9"}):
         answer = scene.service.call("POST", "/v1/projects/web/hooks", scene.admin,
                                     {"name": "wrong", "examines": "node", **wrong})
         assert answer.status == 422, answer
