@@ -42,14 +42,6 @@ void throttle_unref(struct throttle *t)
     g_free(t);
 }
 
-/* What had been taken at the old rate stays taken. */
-void throttle_set(struct throttle *t, uint64_t bytes_per_second, uint32_t reads_per_second)
-{
-    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&t->lock);
-    t->bytes.rate = bytes_per_second;
-    t->reads.rate = reads_per_second;
-}
-
 static double cost(const struct bucket *b, uint64_t units)
 {
     return b->rate == 0 ? 0 : (double)units * G_USEC_PER_SEC / (double)b->rate;

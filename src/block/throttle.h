@@ -18,8 +18,6 @@ struct throttle *throttle_ref(struct throttle *t);
 /* Accepts NULL. */
 void throttle_unref(struct throttle *t);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(throttle, throttle_unref)
-/* Other rates, for reads from now on. Thread-safe. */
-void throttle_set(struct throttle *t, uint64_t bytes_per_second, uint32_t reads_per_second);
 
 /* Takes what one read of that many bytes needs. When it may start: now, or later. Monotonic
  * microseconds; thread-safe. */

@@ -52,8 +52,8 @@ const struct cli_command command_serve = {
         "printed once. Jobs, such as introspections, are run in the same process; with --workers 0 "
         "only by assay worker. Options go over the environment (ASSAY_LISTEN and so on), and that "
         "over the file; docs/service.md has the table of settings.\n\nSIGHUP reads the settings "
-        "and the certificate again; another address or store, and settings of workers, need a "
-        "restart. SIGTERM finishes what is being answered, gives running jobs back and ends within "
+        "and the certificate again; the log names those that need a restart. SIGTERM finishes what "
+        "is being answered, gives running jobs back and ends within "
         "10 seconds. The log is JSON on standard error.",
     .examples = "assay serve --store sqlite:/var/lib/assay/store.db\n  on one machine\n"
                 "assay serve --config /etc/assay/assay.yaml --check-config\n"

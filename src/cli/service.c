@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #define WORKERS_UNSET G_MININT
+#define USUAL_FILE    "/etc/assay/assay.yaml"
 
 static char *config, *store, *advisories, *broker, *key_file;
 static int workers = WORKERS_UNSET;
@@ -33,13 +34,22 @@ void cli_service_overlay(char **setting, const char *option)
     }
 }
 
+/* NULL: none. One that was used once is missed when it is gone, so that a reload does not fall back
+ * to what is usual without it. */
+static const char *settings_file(void)
+{
+    static bool usual_there;
+    const char *file = config != NULL ? config : g_getenv("ASSAY_CONFIG");
+    if (file != NULL)
+        return file;
+    usual_there = usual_there || g_file_test(USUAL_FILE, G_FILE_TEST_EXISTS);
+    return usual_there ? USUAL_FILE : NULL;
+}
+
 struct settings *cli_service_settings(GError **error)
 {
     g_autoptr(settings) s = settings_new();
-    const char *file = config != NULL ? config : g_getenv("ASSAY_CONFIG");
-    if (file == NULL && g_file_test("/etc/assay/assay.yaml", G_FILE_TEST_EXISTS))
-        file = "/etc/assay/assay.yaml";
-    if (!settings_read(s, file, error) || !settings_environment(s, error))
+    if (!settings_read(s, settings_file(), error) || !settings_environment(s, error))
         return NULL;
     cli_service_overlay(&s->store, store);
     cli_service_overlay(&s->key_file, key_file);

@@ -23,7 +23,8 @@ const struct cli_command command_worker = {
         "Takes jobs from the store, which is PostgreSQL when several hosts share it, and runs "
         "them; "
         "does schedules and sweeps, as every process of a service does. Settings are those of "
-        "serve. SIGTERM has running jobs stop, gives them back, and ends within 10 seconds. When "
+        "serve; SIGHUP reads them again. SIGTERM has running jobs stop, gives them back, and ends "
+        "within 10 seconds. When "
         "it is killed, another process takes its jobs: at once on the same host, else when "
         "workers.lease_seconds have passed without a heartbeat.",
     .examples = "assay worker --store postgresql://assay@db/assay --workers 4\n"

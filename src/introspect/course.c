@@ -103,8 +103,9 @@ static bool load(struct course *c, GError **error)
     c->reach.snapshot.deep = c->row->deep;
     c->reach.snapshot.wanted = wanted;
     c->reach.snapshot.user = c;
-    c->rate = rates_throttle(c->run->settings->rates,
-                             rates_one(c->run->settings->rates, c->reach.options));
+    c->own_limit = rates_one(c->run->settings->rates, c->reach.options);
+    c->pool_limit = rates_pool(c->run->settings->rates);
+    c->rate = rates_throttle(c->run->settings->rates, c->own_limit);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "introspect/introspect.h"
+#include "introspect/rates.h"
 #include "snapshot/snapshot.h"
 #include "store/projects.h"
 
@@ -24,8 +25,9 @@ struct course {
     struct project *project;
     struct thing *thing;
     struct reach reach;
-    GPtrArray *places;     /* char *: locations of its disks */
-    int64_t step_begun;    /* monotonic microseconds; 0: none */
+    GPtrArray *places;  /* char *: locations of its disks */
+    int64_t step_begun; /* monotonic microseconds; 0: none */
+    struct rate own_limit, pool_limit;
     struct throttle *rate; /* its own, which also counts what is read */
     int64_t reading_began; /* Unix microseconds */
     int64_t hold_begun; /* when making a snapshot began, monotonic microseconds; 0: none is held */

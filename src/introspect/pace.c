@@ -1,6 +1,5 @@
 #include "introspect/pace.h"
 
-#include "introspect/rates.h"
 #include "store/rate_accounts.h"
 
 #define WAIT_HERE (2 * (int64_t)G_USEC_PER_SEC) /* a thread is not held for longer */
@@ -77,13 +76,12 @@ static bool charge(struct course *c, const char *account, int64_t cost, GError *
 
 bool pace_charge(struct course *c, GError **error)
 {
-    const struct rates *rates = c->run->settings->rates;
     g_autofree char *own = own_account(c), *pool = pool_account(c);
     const unsigned percent = CLAMP(c->run->settings->snapshot_percent, 1, 100);
     uint64_t bytes, reads;
     throttle_taken(c->rate, &bytes, &reads);
-    int64_t reading = rate_cost(rates_one(rates, c->reach.options), bytes, reads);
+    int64_t reading = rate_cost(c->own_limit, bytes, reads);
     int64_t holding = c->held * 100 / percent;
     return charge(c, own, MAX(reading, holding), error) &&
-           charge(c, pool, rate_cost(rates_pool(rates), bytes, reads), error);
+           charge(c, pool, rate_cost(c->pool_limit, bytes, reads), error);
 }

@@ -5,11 +5,15 @@
 #define BURST_SECONDS_USUAL 10
 #define BURST_SECONDS_MAX   3600
 
-struct rates {
+struct limits {
     struct rate one, pool;
     int burst_seconds;
-    GMutex lock;
-    GHashTable *pools; /* name -> struct throttle, owned; under the lock */
+};
+
+struct rates {
+    GMutex lock; /* of what follows */
+    struct limits limits;
+    GHashTable *pools; /* name -> struct throttle, owned */
 };
 
 static bool read_number(const json_t *limits, const char *section, const char *name, uint64_t max,
@@ -49,26 +53,68 @@ static bool read_burst(const json_t *limits, int *out, GError **error)
                 BURST_SECONDS_MAX);
 }
 
-struct rates *rates_new(const json_t *limits, GError **error)
+static bool read_limits(const json_t *limits, struct limits *out, GError **error)
 {
-    g_autoptr(rates) r = g_new0(struct rates, 1);
     const char *name;
     json_t *value;
-    g_mutex_init(&r->lock);
-    r->pools =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)throttle_unref);
     json_object_foreach((json_t *)limits, name, value) {
         if (!g_str_equal(name, "introspection") && !g_str_equal(name, "pool") &&
-            !g_str_equal(name, "burst_seconds")) {
-            (void)fail(error, ASSAY_ERROR_INVALID, "limits.%s: there is no such setting", name);
-            return NULL;
-        }
+            !g_str_equal(name, "burst_seconds"))
+            return fail(error, ASSAY_ERROR_INVALID, "limits.%s: there is no such setting", name);
     }
-    return read_rate(limits, "introspection", &r->one, error) &&
-                   read_rate(limits, "pool", &r->pool, error) &&
-                   read_burst(limits, &r->burst_seconds, error)
-               ? g_steal_pointer(&r)
-               : NULL;
+    return read_rate(limits, "introspection", &out->one, error) &&
+           read_rate(limits, "pool", &out->pool, error) &&
+           read_burst(limits, &out->burst_seconds, error);
+}
+
+struct rates *rates_new(const json_t *limits, GError **error)
+{
+    struct limits read = { 0 };
+    if (!read_limits(limits, &read, error))
+        return NULL;
+    struct rates *r = g_new0(struct rates, 1);
+    g_mutex_init(&r->lock);
+    r->limits = read;
+    r->pools =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)throttle_unref);
+    return r;
+}
+
+static int64_t burst_of(const struct limits *l)
+{
+    return l->burst_seconds * (int64_t)G_USEC_PER_SEC;
+}
+
+static uint32_t reads_of(struct rate r)
+{
+    return (uint32_t)MIN(r.reads, UINT32_MAX);
+}
+
+static bool same_in_pools(const struct limits *a, const struct limits *b)
+{
+    return a->pool.bytes == b->pool.bytes && a->pool.reads == b->pool.reads &&
+           a->burst_seconds == b->burst_seconds;
+}
+
+bool rates_set(struct rates *r, const json_t *limits, GError **error)
+{
+    struct limits read = { 0 };
+    if (!read_limits(limits, &read, error))
+        return false;
+    g_mutex_lock(&r->lock);
+    if (!same_in_pools(&r->limits, &read))
+        g_hash_table_remove_all(r->pools); /* those that read now keep theirs */
+    r->limits = read;
+    g_mutex_unlock(&r->lock);
+    return true;
+}
+
+static struct limits limits_now(struct rates *r)
+{
+    g_mutex_lock(&r->lock);
+    struct limits now = r->limits;
+    g_mutex_unlock(&r->lock);
+    return now;
 }
 
 void rates_free(struct rates *r)
@@ -103,35 +149,33 @@ static uint64_t lower(uint64_t limit, const json_t *wish)
     return n <= 0 ? limit : limit == 0 ? (uint64_t)n : MIN(limit, (uint64_t)n);
 }
 
-struct rate rates_one(const struct rates *r, const json_t *options)
+struct rate rates_one(struct rates *r, const json_t *options)
 {
-    return (struct rate){ .bytes =
-                              lower(r->one.bytes, json_object_get(options, "bytes_per_second")),
-                          .reads = lower(r->one.reads, json_object_get(options, "iops")) };
+    const struct rate one = limits_now(r).one;
+    return (struct rate){ .bytes = lower(one.bytes, json_object_get(options, "bytes_per_second")),
+                          .reads = lower(one.reads, json_object_get(options, "iops")) };
 }
 
-struct rate rates_pool(const struct rates *r)
+struct rate rates_pool(struct rates *r)
 {
-    return r->pool;
+    return limits_now(r).pool;
 }
 
-struct throttle *rates_throttle(const struct rates *r, struct rate rate)
+struct throttle *rates_throttle(struct rates *r, struct rate rate)
 {
-    return throttle_new(rate.bytes, (uint32_t)MIN(rate.reads, UINT32_MAX),
-                        r->burst_seconds * G_USEC_PER_SEC);
+    const struct limits now = limits_now(r);
+    return throttle_new(rate.bytes, reads_of(rate), burst_of(&now));
 }
 
 struct throttle *rates_pool_throttle(struct rates *r, const char *pool)
 {
-    if (pool[0] == '\0' || rate_is_none(r->pool))
+    g_autoptr(GMutexLocker) locked G_GNUC_UNUSED = g_mutex_locker_new(&r->lock);
+    if (pool[0] == '\0' || rate_is_none(r->limits.pool))
         return NULL;
-    g_mutex_lock(&r->lock);
     struct throttle *t = g_hash_table_lookup(r->pools, pool);
     if (t == NULL) {
-        t = rates_throttle(r, r->pool);
+        t = throttle_new(r->limits.pool.bytes, reads_of(r->limits.pool), burst_of(&r->limits));
         g_hash_table_insert(r->pools, g_strdup(pool), t);
     }
-    t = throttle_ref(t);
-    g_mutex_unlock(&r->lock);
-    return t;
+    return throttle_ref(t);
 }

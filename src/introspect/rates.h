@@ -13,6 +13,9 @@
 typedef struct rates rates;
 /* limits: may be NULL. ASSAY_ERROR_INVALID names what is wrong in it. */
 struct rates *rates_new(const json_t *limits, GError **error);
+/* Other limits, for who asks from now on: a pool's throttle is then another. On failure all stays.
+ * Any thread, as all that follow. */
+bool rates_set(struct rates *r, const json_t *limits, GError **error);
 void rates_free(struct rates *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(rates, rates_free)
 
@@ -24,11 +27,11 @@ bool rate_is_none(struct rate r);
 int64_t rate_cost(struct rate r, uint64_t bytes, uint64_t reads);
 
 /* Of one thing; its options ("bytes_per_second", "iops") can only lower it. */
-struct rate rates_one(const struct rates *r, const json_t *options);
+struct rate rates_one(struct rates *r, const json_t *options);
 /* Of each pool. */
-struct rate rates_pool(const struct rates *r);
+struct rate rates_pool(struct rates *r);
 
 /* What lets one introspection's reads through, and counts them. */
-struct throttle *rates_throttle(const struct rates *r, struct rate rate);
+struct throttle *rates_throttle(struct rates *r, struct rate rate);
 /* That of a pool, which all introspections of this process share; NULL: no limit. A reference. */
 struct throttle *rates_pool_throttle(struct rates *r, const char *pool);

@@ -21,7 +21,7 @@
 static const struct broker_queue jobs_queue = { .name = "assay.jobs", .make = true };
 
 struct feed {
-    struct feed_options options;
+    struct feed_options options; /* .limits: atomic */
     GThread *consumer, *relay;
     int wake;    /* eventfd: the consumer has something to do */
     GMutex lock; /* of all that follows */
@@ -85,6 +85,11 @@ void feed_wake(struct feed *f)
     f->hints = f->options.threads;
     g_cond_broadcast(&f->changed);
     g_mutex_unlock(&f->lock);
+}
+
+void feed_renew(struct feed *f, const struct queue_limits *limits)
+{
+    g_atomic_pointer_set(&f->options.limits, limits);
 }
 
 bool feed_connected(struct feed *f)
@@ -241,7 +246,8 @@ static bool tell_again(struct feed *f, struct sql *db, struct broker *b, GError 
         return false;
     if (waiting > 0)
         return true;
-    g_autoptr(GPtrArray) ids = outbox_overdue(db, f->options.limits, OVERDUE, BATCH, error);
+    const struct queue_limits *limits = g_atomic_pointer_get(&f->options.limits);
+    g_autoptr(GPtrArray) ids = outbox_overdue(db, limits, OVERDUE, BATCH, error);
     return ids != NULL && publish_ids(b, ids, error);
 }
 

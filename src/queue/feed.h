@@ -33,6 +33,8 @@ struct feed_ticket { /* one a thread; zero at first */
 /* Blocks until there may be a job: at first (without the broker), after feed_wake(), or by a
  * message. False once the feed was stopped. Settles the message of the call before. */
 bool feed_wait(struct feed *f, struct feed_ticket *t);
+/* Other limits, which have to live as long as the feed, too. Any thread. */
+void feed_renew(struct feed *f, const struct queue_limits *limits);
 /* There may be new jobs. With the broker, they are told of at once; without, all threads look. Any
  * thread. */
 void feed_wake(struct feed *f);

@@ -102,10 +102,11 @@ static GPtrArray *list_hil(struct server *s, const struct import_wish *w, GError
 static GHashTable *known_disks(struct server *s, const char *project, GError **error)
 {
     g_auto(m2_site) site = { 0 };
-    if (json_object_get(json_object_get(s->storage, "m2"), "database") == NULL)
+    json_auto_t *storage = server_storage(s);
+    if (json_object_get(json_object_get(storage, "m2"), "database") == NULL)
         return NULL;
     g_autoptr(GPtrArray) disks =
-        m2_site_init(&site, s->storage, error) ? m2_disks(&site, project, error) : NULL;
+        m2_site_init(&site, storage, error) ? m2_disks(&site, project, error) : NULL;
     if (disks == NULL)
         return NULL;
     GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -141,9 +142,10 @@ GPtrArray *import_from_hil(struct server *s, const struct import_wish *w, GError
 GPtrArray *import_from_database(struct server *s, const struct import_wish *w, GError **error)
 {
     g_auto(m2_site) site = { 0 };
+    json_auto_t *storage = server_storage(s);
     g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func(node_free);
     g_autoptr(GPtrArray) disks =
-        m2_site_init(&site, s->storage, error) ? m2_disks(&site, w->project, error) : NULL;
+        m2_site_init(&site, storage, error) ? m2_disks(&site, w->project, error) : NULL;
     if (disks == NULL)
         return NULL;
     for (guint i = 0; i < disks->len; i++) {
@@ -171,8 +173,8 @@ GPtrArray *import_from_m2(struct server *s, const struct import_wish *w, GError 
 {
     bool ok = true;
     g_auto(m2_site) site = { 0 };
-    g_autoptr(GPtrArray) nodes =
-        m2_site_init(&site, s->storage, error) ? list_hil(s, w, error) : NULL;
+    json_auto_t *storage = server_storage(s);
+    g_autoptr(GPtrArray) nodes = m2_site_init(&site, storage, error) ? list_hil(s, w, error) : NULL;
     for (guint i = 0; nodes != NULL && ok && i < nodes->len; i++) {
         struct import_node *n = g_ptr_array_index(nodes, i);
         g_autoptr(GError) failure = NULL;

@@ -115,38 +115,38 @@ static bool first_start(const struct settings *s, struct server *server, GError 
            tell_password(s->admin_password_file, password, error);
 }
 
-static void tell_what_waits(const struct settings *begun, const struct settings *now)
-{
-    g_autoptr(GPtrArray) names = settings_changed_for_start(begun, now);
-    for (guint i = 0; i < names->len; i++)
-        log_line("warning", "reload: %s has changed, which needs a restart",
-                 (const char *)g_ptr_array_index(names, i));
-}
+/* What runs, and how its settings are made. */
+struct service {
+    serve_settings make;
+    void *user;
+    const struct settings *begun; /* those of the start */
+    struct server *server;
+    struct work *work;
+    struct http_server *http;
+};
 
-/* On failure all stays as it was. begun: the settings of the start. */
-static void reload(serve_settings make, void *user, const struct settings *begun,
-                   struct server *server, struct http_server **http)
+/* On failure all stays as it was. */
+static void reload(struct service *v)
 {
     g_autoptr(GError) error = NULL;
     notify_manager("RELOADING=1");
-    g_autoptr(settings) s = make(user, &error);
-    struct http_server *new = s != NULL ? start_http(s, server, *http, &error) : NULL;
+    g_autoptr(settings) s = v->make(v->user, &error);
+    struct http_server *new = s != NULL ? start_http(s, v->server, v->http, &error) : NULL;
     if (new == NULL) {
         log_line("error", "reload: %s; the old settings stay", error->message);
     } else {
-        g_atomic_int_set(&server->session_seconds, (gint)(s->session_hours * 3600));
-        http_stop(*http, STOP_MICROSECONDS);
-        *http = new;
-        tell_what_waits(begun, s);
+        server_renew(v->server, (int64_t)s->session_hours * 3600, s->storage);
+        work_renew(v->work, v->begun, s);
+        settings_tell_changed(v->begun, s, false);
+        http_stop(v->http, STOP_MICROSECONDS);
+        v->http = new;
         log_line("info", "settings read again");
     }
     notify_manager("READY=1");
 }
 
 /* Until SIGTERM or SIGINT. */
-static void wait_for_signals(const sigset_t *set, serve_settings make, void *user,
-                             const struct settings *begun, struct server *server,
-                             struct http_server **http)
+static void wait_for_signals(const sigset_t *set, struct service *v)
 {
     const struct timespec interval = { .tv_sec = TIDY_SECONDS };
     for (;;) {
@@ -154,9 +154,9 @@ static void wait_for_signals(const sigset_t *set, serve_settings make, void *use
         if (signal == SIGTERM || signal == SIGINT)
             return;
         if (signal == SIGHUP)
-            reload(make, user, begun, server, http);
+            reload(v);
         g_autoptr(GError) error = NULL;
-        if (signal < 0 && errno == EAGAIN && !server_tidy(server, &error))
+        if (signal < 0 && errno == EAGAIN && !server_tidy(v->server, &error))
             log_line("warning", "tidying: %s", error->message);
     }
 }
@@ -203,28 +203,25 @@ bool serve_run(serve_settings make, void *user, GError **error)
                                             .hil = s->hil,
                                             .storage = s->storage,
                                             .session_seconds = (int64_t)s->session_hours * 3600 };
-    struct server *server = server_new(&options, error);
-    struct http_server *http = NULL;
-    struct work *work = NULL;
-    if (server != NULL && first_start(s, server, error))
-        work = work_start(s, error);
-    if (work != NULL) {
-        server->worker = work_worker(work);
-        server->watch = work_watch(work);
-        http = start_http(s, server, NULL, error);
+    struct service v = { make, user, s, server_new(&options, error), NULL, NULL };
+    if (v.server != NULL && first_start(s, v.server, error))
+        v.work = work_start(s, error);
+    if (v.work != NULL) {
+        v.server->worker = work_worker(v.work);
+        v.server->watch = work_watch(v.work);
+        v.http = start_http(s, v.server, NULL, error);
     }
-    if (http != NULL) {
+    if (v.http != NULL) {
         log_line("info", "listening on %s://%s", s->certificate != NULL ? "https" : "http",
-                 http_address(http));
+                 http_address(v.http));
         notify_manager("READY=1");
-        wait_for_signals(&set, make, user, s, server, &http);
+        wait_for_signals(&set, &v);
         notify_manager("STOPPING=1");
         log_line("info", "stopping");
-        worker_leave(server->worker);
-        http_stop(http, STOP_MICROSECONDS);
+        worker_leave(v.server->worker);
+        http_stop(v.http, STOP_MICROSECONDS);
     }
-    work_stop(work, STOP_WORK_MICROSECONDS);
-    bool ok = http != NULL;
-    server_free(server);
-    return ok;
+    work_stop(v.work, STOP_WORK_MICROSECONDS);
+    server_free(v.server);
+    return v.http != NULL;
 }

@@ -87,6 +87,23 @@ struct server *server_new(const struct server_options *o, GError **error)
     return s;
 }
 
+void server_renew(struct server *s, int64_t session_seconds, const json_t *storage)
+{
+    g_atomic_int_set(&s->session_seconds, (gint)session_seconds);
+    g_mutex_lock(&s->lock);
+    json_decref(s->storage);
+    s->storage = json_incref((json_t *)storage);
+    g_mutex_unlock(&s->lock);
+}
+
+json_t *server_storage(struct server *s)
+{
+    g_mutex_lock(&s->lock);
+    json_t *storage = json_incref(s->storage);
+    g_mutex_unlock(&s->lock);
+    return storage;
+}
+
 void server_free(struct server *s)
 {
     if (s == NULL)

@@ -10,42 +10,49 @@
 #include "store/sql.h"
 
 struct server_options {
-    const char *store;       /* URL */
+    const char *store;              /* URL */
     const char *metrics_token_file; /* NULL: /metrics is open to all */
-    const char *key_file;    /* that secrets in the store are sealed with */
-    int64_t session_seconds; /* how long a login holds */
-    const char *advisories;  /* path of the database; NULL: the usual one */
-    const json_t *storage; /* as snapshot.h has it; NULL: none */
-    const json_t *keystone, *hil; /* settings as keystone.h and hil.h have them; NULL: none */
+    const char *key_file;           /* that secrets in the store are sealed with */
+    int64_t session_seconds;        /* how long a login holds */
+    const char *advisories;         /* path of the database; NULL: the usual one */
+    const json_t *storage;          /* as snapshot.h has it; NULL: none */
+    const json_t *keystone, *hil;   /* settings as keystone.h and hil.h have them; NULL: none */
 };
 
 struct server {
     char *store;
-    char *advisories; /* path of the database */
-    struct seal *seal; /* secrets in the store */
+    char *advisories;          /* path of the database */
+    struct seal *seal;         /* secrets in the store */
     struct keystone *keystone; /* NULL: not set */
     struct hil *hil;           /* NULL: not set */
-    json_t *storage;           /* NULL: not set */
-    gint session_seconds; /* atomic: may be set while it runs */
+    gint session_seconds;      /* atomic */
     struct openapi *api;
     struct metrics *metrics;
     char *metrics_token; /* SHA-256 of it; NULL: open */
     struct report_cache *reports;
     struct listeners *listeners; /* to events */
-    struct worker *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
-    struct watch *watch;   /* ..., whose counts /metrics tells; NULL */
-    gint hashing; /* atomic: passwords being hashed */
+    struct worker
+        *worker; /* of this process, told of new jobs; NULL; set before calls are answered */
+    struct watch *watch; /* ..., whose counts /metrics tells; NULL */
+    gint hashing;        /* atomic: passwords being hashed */
     GMutex lock;
+    json_t *storage; /* NULL: not set; under the lock */
     GPtrArray *idle; /* connections to the store; under the lock */
 };
 
 /* Opens the store, making or updating it, and checks the API's description. */
 struct server *server_new(const struct server_options *options, GError **error);
 void server_free(struct server *s);
-/* The services that vouch for callers, from their settings, touching nothing; NULL where a setting is.
+/* The services that vouch for callers, from their settings, touching nothing; NULL where a setting
+ * is.
  */
 bool server_outside(const json_t *keystone, const json_t *hil, struct keystone **k, struct hil **h,
                     GError **error);
+
+/* Other settings of what may change while it answers. Any thread. */
+void server_renew(struct server *s, int64_t session_seconds, const json_t *storage);
+/* json_decref(); NULL: not set. Any thread. */
+json_t *server_storage(struct server *s);
 
 /* A connection for one thread for the time being. */
 struct sql *server_borrow(struct server *s, GError **error);

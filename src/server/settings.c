@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "base/smtp_client.h"
 #include "base/yaml.h"
@@ -89,8 +90,22 @@ static const struct {
     { "storage", offsetof(struct settings, storage) },
 };
 
-/* What a reload takes; with a section's name all of it. */
-static const char *const for_reload[] = { "tls", "proxies", "threads", "session_hours", NULL };
+/* What a reload does not take; with a section's name all of it. The first are REST's alone. */
+static const char *const for_start[] = { "listen",
+                                         "admin_password_file",
+                                         "metrics_token_file",
+                                         "hil",
+                                         "keystone",
+                                         "store",
+                                         "key_file",
+                                         "advisories",
+                                         "broker",
+                                         "watch",
+                                         "openstack",
+                                         "workers.threads",
+                                         "workers.lease_seconds",
+                                         NULL };
+#define FOR_START_OF_REST 5
 
 static char *state_folder(void)
 {
@@ -322,9 +337,9 @@ bool settings_environment(struct settings *s, GError **error)
     return true;
 }
 
-static bool is_for_start(const char *section, const char *name)
+static char *full_name(const struct item *i)
 {
-    return !g_strv_contains(for_reload, section != NULL ? section : name);
+    return i->section != NULL ? g_strdup_printf("%s.%s", i->section, i->name) : g_strdup(i->name);
 }
 
 static bool same_item(const struct settings *a, const struct settings *b, const struct item *i)
@@ -342,21 +357,29 @@ static bool same_whole(const struct settings *a, const struct settings *b, size_
     return x == y || json_equal(x, y) != 0;
 }
 
-GPtrArray *settings_changed_for_start(const struct settings *begun, const struct settings *now)
+static bool item_waits(const struct item *i, const char *name, const char *const *names)
 {
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    return g_strv_contains(names, name) ||
+           (i->section != NULL && g_strv_contains(names, i->section));
+}
+
+static void tell_changed(const char *name)
+{
+    log_line("warning", "reload: %s has changed, which needs a restart", name);
+}
+
+void settings_tell_changed(const struct settings *begun, const struct settings *now, bool worker)
+{
+    const char *const *names = for_start + (worker ? FOR_START_OF_REST : 0);
     for (size_t n = 0; n < G_N_ELEMENTS(items); n++) {
-        const struct item *i = &items[n];
-        if (is_for_start(i->section, i->name) && !same_item(begun, now, i))
-            g_ptr_array_add(names, i->section != NULL
-                                       ? g_strdup_printf("%s.%s", i->section, i->name)
-                                       : g_strdup(i->name));
+        g_autofree char *name = full_name(&items[n]);
+        if (item_waits(&items[n], name, names) && !same_item(begun, now, &items[n]))
+            tell_changed(name);
     }
     for (size_t n = 0; n < G_N_ELEMENTS(wholes); n++) {
-        if (is_for_start(NULL, wholes[n].name) && !same_whole(begun, now, wholes[n].offset))
-            g_ptr_array_add(names, g_strdup(wholes[n].name));
+        if (g_strv_contains(names, wholes[n].name) && !same_whole(begun, now, wholes[n].offset))
+            tell_changed(wholes[n].name);
     }
-    return names;
 }
 
 static bool is_one_of(const char *what, const char *value, const char *a, const char *b,

@@ -1,5 +1,5 @@
-/* Settings of `assay serve` and `assay worker`: a YAML file, over which goes the environment (ASSAY_...), over which
- * go options. */
+/* Settings of `assay serve` and `assay worker`: a YAML file, over which goes the environment
+ * (ASSAY_...), over which go options. */
 #pragma once
 #include <glib.h>
 #include <jansson.h>
@@ -22,16 +22,16 @@ struct settings {
         uint64_t per_project, per_pool; /* running at once; 0: no limit */
         uint64_t inspector_megabytes, inspector_seconds, snapshot_percent;
     } workers;
-    char *broker; /* URL; NULL: none */
+    char *broker;         /* URL; NULL: none */
     uint64_t frames_kept; /* of each node and image */
     struct {
         char *url, *from, *user, *password_file, *ca_file; /* NULL: none */
-        char *tls; /* "required", "none"; NULL: required */
+        char *tls;                                         /* "required", "none"; NULL: required */
     } smtp;
     char *private_addresses; /* for webhooks: "refused", "allowed"; NULL: refused */
     struct {
         uint64_t settle_seconds, look_seconds;
-    } watch; /* of folders */
+    } watch;                  /* of folders */
     json_t *keystone, *hil;   /* objects, as keystone.h and hil.h have them; NULL: none */
     json_t *limits, *storage; /* objects, as worker.h has them; NULL: none */
     json_t *openstack;        /* object, as watch/openstack.h has it; NULL: none */
@@ -45,13 +45,15 @@ struct settings *settings_new(void);
 bool settings_read(struct settings *s, const char *file, GError **error);
 /* Overlays what the environment says (docs/service.md has the names). */
 bool settings_environment(struct settings *s, GError **error);
-/* key_file, or "secret.key" beside a store in a file, else in the usual folder of the state. g_free()
+/* key_file, or "secret.key" beside a store in a file, else in the usual folder of the state.
+ * g_free()
  */
 char *settings_key_file(const struct settings *s);
 /* What --workers says. */
 bool settings_workers(struct settings *s, int threads, GError **error);
-/* Names of those that differ and are taken at the start only; g_ptr_array_unref() */
-GPtrArray *settings_changed_for_start(const struct settings *begun, const struct settings *now);
+/* Logs the names of those that differ and are taken at the start only. worker: as far as `assay
+ * worker` uses them. */
+void settings_tell_changed(const struct settings *begun, const struct settings *now, bool worker);
 /* Fails for what contradicts itself or is not of the form that it has to have. */
 bool settings_valid(const struct settings *s, GError **error);
 /* Whether the files that it names are there and can be read. */

@@ -12,25 +12,32 @@
 #define STOP_MICROSECONDS (9 * (int64_t)G_USEC_PER_SEC)
 
 struct work {
-    struct worker_settings settings;
+    struct seal *seal;
+    struct rates *rates;
+    GPtrArray *settings; /* struct worker_settings: all that have held, since jobs may use them */
     struct worker *worker;
     struct watch_settings watching;
     struct watch *watch;
 };
 
-static void fill(struct worker_settings *to, const struct settings *s)
+/* What cannot change while it runs is of begun, the settings of the start. */
+static struct worker_settings *
+worker_settings_new(const struct work *w, const struct settings *begun, const struct settings *s)
 {
     const int64_t second = G_USEC_PER_SEC;
-    *to = (struct worker_settings){
-        .store = g_strdup(s->store),
-        .advisories = g_strdup(s->advisories),
-        .broker = g_strdup(s->broker),
+    struct worker_settings *made = g_new(struct worker_settings, 1);
+    *made = (struct worker_settings){
+        .store = g_strdup(begun->store),
+        .advisories = g_strdup(begun->advisories),
+        .broker = g_strdup(begun->broker),
+        .threads = (unsigned)begun->workers.threads,
+        .seal = w->seal,
+        .rates = w->rates,
         .frames_kept = (int64_t)s->frames_kept,
-        .threads = (unsigned)s->workers.threads,
         .limits = { .per_project = (unsigned)s->workers.per_project,
                     .per_pool = (unsigned)s->workers.per_pool,
                     .attempts = (unsigned)s->workers.attempts,
-                    .lease = (int64_t)s->workers.lease_seconds * second,
+                    .lease = (int64_t)begun->workers.lease_seconds * second,
                     .backoff = (int64_t)s->workers.backoff_seconds * second },
         .snapshots = { .storage = json_incref(s->storage) },
         .inspector_memory = s->workers.inspector_megabytes << 20,
@@ -44,13 +51,30 @@ static void fill(struct worker_settings *to, const struct settings *s)
                   .plain = g_strcmp0(s->smtp.tls, "none") == 0 },
         .private_webhooks = g_strcmp0(s->private_addresses, "allowed") == 0,
     };
+    return made;
+}
+
+static void worker_settings_free(gpointer data)
+{
+    struct worker_settings *s = data;
+    g_free((char *)s->store);
+    g_free((char *)s->advisories);
+    g_free((char *)s->broker);
+    g_free((char *)s->mail.url);
+    g_free((char *)s->mail.from);
+    g_free((char *)s->mail.user);
+    g_free((char *)s->mail.password_file);
+    g_free((char *)s->mail.ca_file);
+    json_decref((json_t *)s->snapshots.storage);
+    g_free(s);
 }
 
 static bool start_watch(struct work *w, const struct settings *s, GError **error)
 {
     const int64_t second = G_USEC_PER_SEC;
+    const struct worker_settings *first = g_ptr_array_index(w->settings, 0);
     w->watching = (struct watch_settings){
-        .store = w->settings.store,
+        .store = first->store,
         .settle = (int64_t)s->watch.settle_seconds * second,
         .look = (int64_t)s->watch.look_seconds * second,
         .openstack = json_incref(s->openstack),
@@ -62,19 +86,22 @@ static bool start_watch(struct work *w, const struct settings *s, GError **error
 
 static void work_free(struct work *w)
 {
-    g_free((char *)w->settings.store);
-    g_free((char *)w->settings.advisories);
-    g_free((char *)w->settings.broker);
-    g_free((char *)w->settings.mail.url);
-    g_free((char *)w->settings.mail.from);
-    g_free((char *)w->settings.mail.user);
-    g_free((char *)w->settings.mail.password_file);
-    g_free((char *)w->settings.mail.ca_file);
-    json_decref((json_t *)w->settings.snapshots.storage);
+    g_ptr_array_unref(w->settings);
     json_decref((json_t *)w->watching.openstack);
-    rates_free(w->settings.rates);
-    seal_free(w->settings.seal);
+    rates_free(w->rates);
+    seal_free(w->seal);
     g_free(w);
+}
+
+static bool start(struct work *w, const struct settings *s, GError **error)
+{
+    w->rates = rates_new(s->limits, error);
+    if (w->rates == NULL)
+        return false;
+    struct worker_settings *made = worker_settings_new(w, s, s);
+    g_ptr_array_add(w->settings, made);
+    w->worker = worker_start(made, job_kinds, worker_duties, error);
+    return w->worker != NULL && start_watch(w, s, error);
 }
 
 struct work *work_start(const struct settings *s, GError **error)
@@ -85,16 +112,21 @@ struct work *work_start(const struct settings *s, GError **error)
     if (seal == NULL)
         return NULL;
     struct work *w = g_new0(struct work, 1);
-    fill(&w->settings, s);
-    w->settings.seal = seal;
-    w->settings.rates = rates_new(s->limits, error);
-    if (w->settings.rates != NULL)
-        w->worker = worker_start(&w->settings, job_kinds, worker_duties, error);
-    if (w->worker != NULL && start_watch(w, s, error))
+    w->seal = seal;
+    w->settings = g_ptr_array_new_with_free_func(worker_settings_free);
+    if (start(w, s, error))
         return w;
     if (worker_stop(w->worker, 0))
         work_free(w);
     return NULL;
+}
+
+void work_renew(struct work *w, const struct settings *begun, const struct settings *s)
+{
+    struct worker_settings *made = worker_settings_new(w, begun, s);
+    (void)rates_set(w->rates, s->limits, NULL); /* they are valid */
+    g_ptr_array_add(w->settings, made);
+    worker_renew(w->worker, made);
 }
 
 struct worker *work_worker(struct work *w)
@@ -117,14 +149,30 @@ void work_stop(struct work *w, int64_t microseconds)
         work_free(w);
 }
 
-static void wait_for_end(const sigset_t *set)
+static void reload(struct work *w, serve_settings make, void *user, const struct settings *begun)
+{
+    g_autoptr(GError) error = NULL;
+    notify_manager("RELOADING=1");
+    g_autoptr(settings) s = make(user, &error);
+    if (s != NULL && settings_valid(s, &error)) {
+        work_renew(w, begun, s);
+        settings_tell_changed(begun, s, true);
+        log_line("info", "settings read again");
+    } else {
+        log_line("error", "reload: %s; the old settings stay", error->message);
+    }
+    notify_manager("READY=1");
+}
+
+static void wait_for_end(const sigset_t *set, struct work *w, serve_settings make, void *user,
+                         const struct settings *begun)
 {
     for (;;) {
         int signal = sigwaitinfo(set, NULL);
         if (signal == SIGTERM || signal == SIGINT)
             return;
         if (signal == SIGHUP)
-            log_line("warning", "reload: a worker reads its settings at its start only");
+            reload(w, make, user, begun);
     }
 }
 
@@ -138,9 +186,9 @@ bool work_run(serve_settings make, void *user, GError **error)
     struct work *w = work_start(s, error);
     if (w == NULL)
         return false;
-    log_line("info", "working, %u jobs at once", w->settings.threads);
+    log_line("info", "working, %u jobs at once", (unsigned)s->workers.threads);
     notify_manager("READY=1");
-    wait_for_end(&set);
+    wait_for_end(&set, w, make, user, s);
     notify_manager("STOPPING=1");
     log_line("info", "stopping");
     work_stop(w, STOP_MICROSECONDS);

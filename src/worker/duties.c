@@ -9,7 +9,7 @@
 static bool recover(struct worker *w, struct sql *db, GError **error)
 {
     uint64_t count;
-    if (!queue_recover(db, &w->settings->limits, &count, error))
+    if (!queue_recover(db, &worker_settings_now(w)->limits, &count, error))
         return false;
     if (count > 0)
         log_line("warning", "%" G_GUINT64_FORMAT " jobs go back, since no heartbeat came", count);
@@ -58,7 +58,7 @@ static bool claim(struct worker *w, struct sql *db, const char *name, bool *mine
     if (!sql_run(db, &changed, error,
                  "UPDATE duty SET worker = $2, lease = $4 WHERE name = $1 AND due <= $3"
                  " AND lease < $3",
-                 "ssii", name, w->name, now, now + w->settings->limits.lease))
+                 "ssii", name, w->name, now, now + worker_settings_now(w)->limits.lease))
         return false;
     *mine = changed == 1;
     return true;
@@ -81,7 +81,7 @@ static bool do_duty(struct worker *w, struct sql *db, const char *name, GError *
     }
     for (const struct worker_duty *const *d = w->duties; *d != NULL; d++) {
         if (g_str_equal((*d)->name, name))
-            return (*d)->run(w->settings, db, error);
+            return (*d)->run(worker_settings_now(w), db, error);
     }
     return true;
 }
@@ -144,7 +144,7 @@ static bool do_due(struct worker *w, struct connection *c, GError **error)
 gpointer worker_do_duties(gpointer user)
 {
     struct worker *w = user;
-    struct connection c = { .url = w->settings->store };
+    struct connection c = { .url = worker_settings_now(w)->store };
     do {
         GError *failure = NULL;
         if (connection_get(&c) != NULL && !do_due(w, &c, &failure))

@@ -31,7 +31,8 @@ static bool beat(struct keeper *k, struct sql *db, struct running *r, GError **e
     g_mutex_lock(&k->worker->lock);
     g_autofree char *progress = g_steal_pointer(&r->progress);
     g_mutex_unlock(&k->worker->lock);
-    if (!queue_heartbeat(db, r->run.job, &k->worker->settings->limits, progress, &mine, error))
+    if (!queue_heartbeat(db, r->run.job, &worker_settings_now(k->worker)->limits, progress, &mine,
+                         error))
         return false;
     if (!mine)
         g_atomic_int_set(&r->unwanted, 1);
@@ -40,7 +41,7 @@ static bool beat(struct keeper *k, struct sql *db, struct running *r, GError **e
 
 static bool beat_all(struct keeper *k, struct sql *db, const GPtrArray *running, GError **error)
 {
-    int64_t lease = k->worker->settings->limits.lease;
+    int64_t lease = worker_settings_now(k->worker)->limits.lease;
     if (g_get_monotonic_time() < k->next_beat)
         return true;
     for (guint i = 0; i < running->len; i++) {
@@ -77,7 +78,7 @@ static bool release_dead(struct keeper *k, struct sql *db, GError **error)
         uint64_t count;
         if (!process_has_ended(name))
             continue;
-        if (!queue_release(db, name, &k->worker->settings->limits, &count, error))
+        if (!queue_release(db, name, &worker_settings_now(k->worker)->limits, &count, error))
             return false;
         if (count > 0)
             log_line("warning", "worker %s has died; its %" G_GUINT64_FORMAT " jobs go back", name,
@@ -123,7 +124,7 @@ gpointer worker_keep(gpointer user)
 {
     struct worker *w = user;
     struct keeper k = { .worker = w,
-                        .connection = { .url = w->settings->store },
+                        .connection = { .url = worker_settings_now(w)->store },
                         .prefix = process_name_prefix() };
     unsigned number = 0;
     do {

@@ -54,9 +54,11 @@ static void progress(const struct job_run *run, const char *json)
 static struct running *running_new(struct worker *w, struct sql *db, struct job *j)
 {
     struct running *r = g_atomic_rc_box_new0(struct running);
-    r->run = (struct job_run){
-        .settings = w->settings, .db = db, .job = j, .wanted = wanted, .progress = progress
-    };
+    r->run = (struct job_run){ .settings = worker_settings_now(w),
+                               .db = db,
+                               .job = j,
+                               .wanted = wanted,
+                               .progress = progress };
     r->worker = w;
     return r;
 }
@@ -81,8 +83,8 @@ static bool settle(struct worker *w, struct sql *db, const struct job *j, const 
 {
     if (worker_is_stopped(failure))
         return queue_return(db, j, error);
-    return queue_failed(db, j, &w->settings->limits, failure->message, may_get_better(failure),
-                        error);
+    return queue_failed(db, j, &worker_settings_now(w)->limits, failure->message,
+                        may_get_better(failure), error);
 }
 
 /* The reason of a failure is stored, however long the store is away; when the worker stops before,
@@ -105,7 +107,7 @@ bool worker_abandon(struct worker *w, struct sql *db, const struct queue_leftove
                     GError **error)
 {
     const struct job_kind *kind = kind_of(w, l->job->kind);
-    struct running r = { .run = { .settings = w->settings,
+    struct running r = { .run = { .settings = worker_settings_now(w),
                                   .db = db,
                                   .job = l->job,
                                   .wanted = wanted,

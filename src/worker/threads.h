@@ -20,14 +20,14 @@ struct pool {
 };
 
 struct worker {
-    const struct worker_settings *settings;
+    const struct worker_settings *settings; /* atomic: worker_settings_now() */
     const struct job_kind *const *kinds;
     const struct worker_duty *const *duties;
     char *name; /* process_name() */
     GPtrArray *threads;
     GThread *keeper;
     struct pool jobs, aside; /* aside.feed NULL: no kind has threads of its own */
-    GMutex lock; /* of what follows */
+    GMutex lock;             /* of what follows */
     GCond changed;
     gint stopping;   /* atomic: read without the lock, too */
     unsigned active; /* threads of `threads` that have not ended */
@@ -35,6 +35,8 @@ struct worker {
     GPtrArray *running;
 };
 
+/* What holds for what is begun now. */
+const struct worker_settings *worker_settings_now(struct worker *w);
 /* Waits so long; false at once when the worker stops. */
 bool worker_pause(struct worker *w, int64_t microseconds);
 

@@ -30,6 +30,20 @@ void worker_wake(struct worker *w)
         feed_wake(w->aside.feed);
 }
 
+const struct worker_settings *worker_settings_now(struct worker *w)
+{
+    return g_atomic_pointer_get(&w->settings);
+}
+
+void worker_renew(struct worker *w, const struct worker_settings *settings)
+{
+    g_atomic_pointer_set(&w->settings, settings);
+    feed_renew(w->jobs.feed, &settings->limits);
+    if (w->aside.feed != NULL)
+        feed_renew(w->aside.feed, &settings->limits);
+    worker_wake(w);
+}
+
 /* --- taking jobs -------------------------------------------------------------------------------
  */
 
@@ -44,7 +58,7 @@ static bool take(struct worker *w, const struct queue_part *part, struct sql *db
     if (!queue_ready(db, part, &ready, error))
         return false;
     if (ready)
-        *j = queue_take(db, w->name, &w->settings->limits, part, &failure);
+        *j = queue_take(db, w->name, &worker_settings_now(w)->limits, part, &failure);
     if (failure != NULL)
         g_propagate_error(error, failure);
     return failure == NULL;
@@ -67,7 +81,7 @@ static bool run_some(struct worker *w, const struct queue_part *part, struct con
 
 static void take_jobs_of(struct worker *w, const struct pool *p)
 {
-    struct connection c = { .url = w->settings->store };
+    struct connection c = { .url = worker_settings_now(w)->store };
     struct feed_ticket ticket = { 0 };
     /* Requests are answered first. A thread's own, and its children's: setpriority(2), notes. */
     (void)setpriority(PRIO_PROCESS, 0, JOB_NICE);

@@ -81,6 +81,9 @@ struct worker;
 struct worker *worker_start(const struct worker_settings *settings,
                             const struct job_kind *const *kinds,
                             const struct worker_duty *const *duties, GError **error);
+/* Other settings, for what is begun from now on; the ones before have to live as long as the
+ * worker, too. Store, broker, threads, seal and lease are to be the same. One thread at a time. */
+void worker_renew(struct worker *w, const struct worker_settings *settings);
 /* There may be new jobs: looks at once. (Without this, once a second, or when the broker says so.)
  * Any thread; accepts NULL. */
 void worker_wake(struct worker *w);

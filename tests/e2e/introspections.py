@@ -124,12 +124,16 @@ class Worker:
         self.process.kill()
         self.process.wait(TIMEOUT)
 
-    def stop(self):
-        """SIGTERM, once it heeds that. How it ended, and after how many seconds."""
+    def wait_for(self, text, count=1):
+        """Until it has logged that so often since its start."""
         deadline = time.monotonic() + TIMEOUT
-        while b"working" not in pathlib.Path(self.log).read_bytes()[self.since:]:
+        while pathlib.Path(self.log).read_bytes()[self.since:].count(text.encode()) < count:
             assert self.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
+
+    def stop(self):
+        """SIGTERM, once it heeds that. How it ended, and after how many seconds."""
+        self.wait_for("working")
         begun = time.monotonic()
         self.process.terminate()
         return self.process.wait(TIMEOUT), time.monotonic() - begun

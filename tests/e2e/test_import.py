@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -23,10 +24,10 @@ class Site:
         self.hil = Hil({"ann": PASSWORD, "bob": "another"},
                        {"alpha": ({"ann"}, {}), "beta": ({"bob"}, {})})
         self.m2 = M2(self.hil.users, self.database)
-        config = folder / "assay.yaml"
-        config.write_text(f"hil: {{url: '{self.hil.url}'}}\nstorage:\n  m2: {{url: '{self.m2.url}', "
-                          f"database: '{self.database.path}', uid: '7', pool: m2}}\n")
-        self.service = Service(assay.path, folder, "--config", config)
+        self.config = folder / "assay.yaml"
+        self.config.write_text(f"hil: {{url: '{self.hil.url}'}}\nstorage:\n  m2: {{url: '{self.m2.url}', "
+                               f"database: '{self.database.path}', uid: '7', pool: m2}}\n")
+        self.service = Service(assay.path, folder, "--config", self.config)
         self.admin = self.service.token(self.service.login())["token"]
         self.ids = {name: self.project(name) for name in ("alpha", "beta")}
 
@@ -64,6 +65,18 @@ def site(assay, tmp_path):
 
 def counts(answer):
     return {k: answer[k] for k in ("made", "changed", "same", "gone", "refused") if answer[k]}
+
+
+def test_a_reload_forgets_and_finds_m2(site):
+    whole = site.config.read_text()
+    site.config.write_text(whole.split("storage:")[0])
+    site.service.process.send_signal(signal.SIGHUP)
+    site.service.wait_for("settings read again")
+    assert "M2 is not set" in site.load({"from": "m2-db"}, status=422)["detail"]
+    site.config.write_text(whole)
+    site.service.process.send_signal(signal.SIGHUP)
+    site.service.wait_for("settings read again", 2)
+    assert counts(site.load({"from": "m2-db"})) == {}
 
 
 def test_an_import_from_m2s_database_is_repeatable(site):

@@ -1,13 +1,14 @@
 """Introspection of a node as a whole: from a disk image to what the store knows of it."""
 import json
 import os
+import signal
 import subprocess
 import time
 
 import pytest
 
 from conftest import TIMEOUT, run
-from introspections import Store, small_image
+from introspections import Store, Worker, small_image
 from service import Service
 
 
@@ -108,6 +109,57 @@ def test_an_unchanged_disk_is_not_read_again(site):
     site.service.call("PATCH", "/v1/projects/p/nodes/db", site.admin, {"options": {"files": True}})
     with_files = site.examined("db")
     assert not with_files["reused"] and stored_frame(site, with_files)["systems"][0]["files"]
+
+
+def frames(site):
+    return site.store.rows("SELECT count(*) AS n FROM frame")[0]["n"]
+
+
+def check_reload(site, config, process, wait_for):
+    """How many frames are kept changes while it runs."""
+    site.node("db", small_image(site.images))
+    for _ in range(2):
+        assert site.examined("db", "fresh")["state"] == "done"
+    assert frames(site) == 2
+    config.write_text("frames: {keep: 1}\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for("settings read again")
+    assert site.examined("db", "fresh")["state"] == "done" and frames(site) == 1
+    config.write_text("frames: {keep: 0}\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for("frames.keep: a number from 1 to 10000; the old settings stay")
+    assert site.examined("db", "fresh")["state"] == "done" and frames(site) == 1
+    config.write_text("limits: {introspection: {iops: 1}, burst_seconds: 3600}\n")
+    process.send_signal(signal.SIGHUP)
+    wait_for("settings read again", 2)
+    assert site.examined("db", "fresh")["state"] == "done" and frames(site) == 2
+    # Its reads have to be paid for before the next one.
+    waiting, deadline = site.ask("db", "fresh"), time.monotonic() + TIMEOUT
+    while site.store.introspection(waiting)["step"] != "wait":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    site.cancel(waiting)
+
+
+def test_a_reload_reaches_the_workers_of_the_service(assay, tmp_path):
+    config = tmp_path / "assay.yaml"
+    config.write_text("")
+    site = Site(assay, tmp_path, options=["--config", config])
+    check_reload(site, config, site.service.process, site.service.wait_for)
+    assert site.service.stop() == 0
+
+
+def test_a_reload_reaches_a_worker(assay, tmp_path):
+    config = tmp_path / "assay.yaml"
+    config.write_text("")
+    site = Site(assay, tmp_path, options=["--workers", "0"])
+    worker = Worker(assay, site.service.store, tmp_path / "worker.log", "--config", config,
+                    environment={**os.environ, "ASSAY_DB": str(tmp_path / "none.db"),
+                                 "ASSAY_KEY_FILE": str(site.service.key_file)})
+    worker.wait_for("working")
+    check_reload(site, config, worker.process, worker.wait_for)
+    assert worker.stop()[0] == 0
+    assert site.service.stop() == 0
 
 
 def test_what_is_asked_for_again_before_it_began_is_one(assay, tmp_path):

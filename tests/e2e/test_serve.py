@@ -230,14 +230,15 @@ def test_a_reload_names_what_needs_a_restart(assay, tmp_path):
     config = tmp_path / "assay.yaml"
     config.write_text("session_hours: 1\n")
     service = Service(assay.path, tmp_path, "--config", config)
-    config.write_text("session_hours: 2\nworkers: {per_project: 3}\nframes: {keep: 4}\n"
-                      "limits: {pool: {iops: 5}}\nstorage: {lvm: {size: 20%}}\n")
+    config.write_text("session_hours: 2\nworkers: {per_project: 3, threads: 3}\nframes: {keep: 4}\n"
+                      "limits: {pool: {iops: 5}}\nstorage: {lvm: {size: 20%}}\n"
+                      "watch: {settle_seconds: 3}\nopenstack: {}\n")
     service.process.send_signal(signal.SIGHUP)
     service.wait_for("settings read again")
     log = service.log.read_text()
     named = {line.split("reload: ")[1].split(" has changed")[0] for line in log.splitlines()
              if "needs a restart" in line}
-    assert named == {"workers.per_project", "frames.keep", "limits", "storage"}
+    assert named == {"workers.threads", "watch.settle_seconds", "openstack"}
     cookie = service.call("POST", "/v1/login", body={"name": "admin", "password": PASSWORD})
     assert "Max-Age=7200" in cookie.headers["set-cookie"]
     config.write_text("session_hours: 3\nstorage: {lvn: {}}\n")

@@ -68,14 +68,6 @@ static void test_what_is_given_back_can_be_taken_again(void)
     g_assert_cmpint(throttle_take(t, 0, 1), ==, start);
 }
 
-static void test_other_rates_hold_from_now_on(void)
-{
-    g_autoptr(throttle) t = throttle_new(1, 0, BURST);
-    g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
-    throttle_set(t, 0, 0);
-    g_assert_cmpint(throttle_take(t, 0, 1000), ==, 0);
-}
-
 static bool sevens_read(struct block *b, uint64_t off, void *buf, size_t len, GError **error)
 {
     memset(buf, 7, len);
@@ -134,8 +126,6 @@ int main(int argc, char **argv)
                     test_a_pause_saves_no_more_than_the_burst);
     g_test_add_func("/block/throttle/what is given back can be taken again",
                     test_what_is_given_back_can_be_taken_again);
-    g_test_add_func("/block/throttle/other rates hold from now on",
-                    test_other_rates_hold_from_now_on);
     g_test_add_func("/block/throttle/a block reads through", test_a_block_reads_through);
     g_test_add_func("/block/throttle/an interrupt ends the waiting",
                     test_an_interrupt_ends_the_waiting);
