@@ -51,6 +51,16 @@ static void test_other_limits_hold_for_who_asks(void)
     g_assert_null(rates_pool_throttle(r, "p"));
 }
 
+static void test_the_longest_burst_passes_at_once(void)
+{
+    g_autoptr(rates) r =
+        rates_of("{\"introspection\": {\"bytes_per_second\": 1}, \"burst_seconds\": 3600}");
+    g_autoptr(throttle) t = rates_throttle(r, rates_one(r, NULL));
+    g_assert_cmpint(throttle_take(t, 0, 3600), ==, 0);
+    g_assert_cmpint(throttle_take(t, 0, 1), ==, 0);
+    g_assert_cmpint(throttle_take(t, 0, 1), ==, G_USEC_PER_SEC);
+}
+
 static void test_wrong_limits_change_nothing(void)
 {
     g_autoptr(rates) r = rates_of("{\"introspection\": {\"iops\": 5}}");
@@ -67,6 +77,8 @@ int main(int argc, char **argv)
     g_test_add_func("/introspect/rates/a node's options only lower them", test_options_only_lower);
     g_test_add_func("/introspect/rates/other limits hold for who asks from now on",
                     test_other_limits_hold_for_who_asks);
+    g_test_add_func("/introspect/rates/the longest burst passes at once",
+                    test_the_longest_burst_passes_at_once);
     g_test_add_func("/introspect/rates/wrong limits change nothing",
                     test_wrong_limits_change_nothing);
     return g_test_run();
