@@ -1,13 +1,15 @@
 """What an OLTP load in a node feels of introspections that run back to back. Used by bench.py.
 
-Rounds without introspections, with them and no limit set (so as the service is without settings),
-with limits, and with not even the usual pause between two snapshots take turns; each of the latter
-is compared with the rounds without that are next to it."""
+Rounds without introspections, with them and no limit set (so as the service is without settings), and
+with not even the usual pause between two snapshots take turns; each of the latter is compared with the
+rounds without that are next to it. With limits there is one introspection now and then: what the load
+feels is counted around each of them (felt.py)."""
 import contextlib
 import signal
 import threading
 import time
 
+import felt
 import machine_disk
 import node_disks
 import oltp
@@ -15,10 +17,10 @@ import paired
 from service_node import Failed, Node, on_cpus
 
 WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LOAD_CPUS
-PERIOD = 3  # seconds of its rate that a limited introspection reads
+PERIOD = 60  # seconds of its rate that a limited introspection reads
 PERCENT = 1  # of its time that a limited one holds a snapshot
 SETTLE = 1  # seconds of a round that do not count
-FIRST = 90
+FIRST = 90  # seconds, at most, until the first introspection of a round
 WARM = 10
 DISKS = {"file": node_disks.file, "qemu": machine_disk.qemu, "rbd": node_disks.rbd,
          "neighbour": node_disks.neighbour}
@@ -29,13 +31,14 @@ class Looking:
     """Introspections back to back while it is entered."""
 
     def __init__(self, node):
-        self.node, self.count, self.failure = node, 0, None
+        self.node, self.done, self.failure = node, [], None
         self.first, self.ended = threading.Event(), threading.Event()
 
     def run(self):
         try:
             while not self.ended.is_set():
-                self.count += self.node.introspect(until=self.ended) is not None
+                one = self.node.introspect(until=self.ended)
+                self.done += [one] if one is not None else []
                 self.first.set()
         except Exception as failure:  # pylint: disable=broad-exception-caught
             self.failure = failure
@@ -55,7 +58,7 @@ class Looking:
 
 class Round:
     def __init__(self, kind):
-        self.kind, self.count = kind, 0
+        self.kind, self.introspections = kind, []
 
     def run(self, node, seconds, load):
         load.check()
@@ -64,12 +67,12 @@ class Round:
                 # From there on they come as often as the limits allow, not sooner for the pause
                 # that the rounds before have been.
                 looking.first.wait(FIRST)
-                self.count = -looking.count
             time.sleep(SETTLE)
+            before = len(looking.done) if looking else 0
             self.begin = time.time()
             time.sleep(seconds)
             self.end = time.time()
-            self.count += looking.count if looking else 0
+            self.introspections = looking.done[before:] if looking else []
         self.middle = (self.begin + self.end) / 2
         load.check()
 
@@ -106,25 +109,39 @@ def told(kind, done):
         text += f"   {estimate:+6.1f} %  {interval:<19}"
     text += (f"   latency {sum(latencies) / len(latencies) / 1000:6.2f} ms,"
              f" p99 {latencies[len(latencies) * 99 // 100] / 1000:6.1f} ms")
-    count = sum(r.count for r in rounds)
+    count = sum(len(r.introspections) for r in rounds)
     return text + (f"   {count} introspections" if kind != ALONE else "")
 
 
-def nodes(stack, disk, assay, database, no_pause):
-    """Services without and with a limit, which one introspection sets."""
-    def made(**more):
+def services(stack, disk, assay, database):
+    """A function that starts one of this disk, with more settings than the disk's own."""
+    def start(**more):
         return stack.enter_context(Node(assay, disk.location, database,
                                         {**disk.settings, **more}, WATCH_CPUS))
-    unlimited = made()
-    unlimited.introspect()
-    one = unlimited.introspect()
-    limit = max(1, one["bytes_read"] // PERIOD)
-    by = {"unlimited": unlimited,
-          "limited": made(limits={"introspection": {"bytes_per_second": limit}},
-                          workers={"snapshot_percent": PERCENT})}
-    if no_pause:
-        by["no pause"] = made(workers={"snapshot_percent": 100})
-    return by, one, limit
+    return start
+
+
+def limited(start, read):
+    """With a limit of bytes at which what one introspection has read lasts for PERIOD. It passes at
+    once: a snapshot is not held for the limit's sake."""
+    rate = max(1, read // PERIOD)
+    return start(limits={"introspection": {"bytes_per_second": rate}, "burst_seconds": 60 * PERIOD},
+                 workers={"snapshot_percent": PERCENT})
+
+
+def moment(node):
+    """When one began to touch the disk, and for how long it went on; without what it waited."""
+    one = node.introspect()
+    seconds = sum(s["microseconds"] for s in one["steps"]) / 1e6
+    return time.time() - seconds, seconds
+
+
+def now_and_then(node, count):
+    """Moments of introspections that come as often as limits allow."""
+    time.sleep(felt.BESIDE)
+    moments = [moment(node) for _ in range(count)]
+    time.sleep(felt.AFTER + felt.BESIDE)
+    return moments
 
 
 def measure(name, assay, database, options, line):
@@ -135,20 +152,28 @@ def measure(name, assay, database, options, line):
             folder = stack.enter_context(oltp.mounted(disk.load, node_disks.images.FOLDER / "load"))
             server = stack.enter_context(oltp.Server(folder))
             load = stack.enter_context(oltp.Load(server))
-        by, one, limit = nodes(stack, disk, assay, database, options.no_pause)
-        steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
-        line(f"  one introspection reads {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms);"
-             f" limited to {limit} bytes a second and a snapshot {PERCENT} % of the time")
+        start = services(stack, disk, assay, database)
+        by = {"unlimited": start()}
+        if options.no_pause:
+            by["no pause"] = start(workers={"snapshot_percent": 100})
         time.sleep(WARM)
         done = []
         for kind in order(list(by), options.rounds):
             done.append(Round(kind))
             done[-1].run(by.get(kind), options.seconds, load)
+        ones = [i for r in done if r.kind == "unlimited" for i in r.introspections]
+        one = max(ones, key=lambda i: i["bytes_read"])
+        steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
+        line(f"  one introspection reads up to {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms)")
+        moments = now_and_then(limited(start, one["bytes_read"]), options.introspections)
+        load.check()
         transactions = load.end()
         for r in done:
             r.take(transactions)
         for kind in (ALONE, *by):
             line(told(kind, done))
+        for text in felt.told(transactions, moments):
+            line(text)
 
 
 def interrupted(*_):
@@ -159,7 +184,8 @@ def interrupted(*_):
 
 
 def run(assay, database, options, line):
-    """options: disk (names, empty: all), rounds, seconds, memory. line(text) prints one."""
+    """options: disk (names, empty: all), rounds, seconds, introspections, memory. line(text) prints
+    one."""
     why = node_disks.why_not() or oltp.why_not()
     if why:
         line(f"skipped: {why}")
@@ -170,7 +196,7 @@ def run(assay, database, options, line):
          " every 2 s, on ext4 in the node's disk; difference to rounds alone before and behind (Hodges-Lehmann, 95 % by Wilcoxon)")
     line(f"the load, what holds the disk and its storage on CPU {node_disks.LOAD_CPUS}, the service"
          f" on CPU {WATCH_CPUS}, storage {'in memory' if options.memory else 'on the disk'};"
-         f" {options.rounds} times {4 if options.no_pause else 3} rounds of {options.seconds} s")
+         f" {options.rounds} times {3 if options.no_pause else 2} rounds of {options.seconds} s")
     for name in options.disk or DISKS:
         try:
             with on_cpus(WATCH_CPUS):

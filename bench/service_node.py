@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 MEMORY = "/dev/shm"
@@ -37,6 +38,9 @@ def starting(cpus):
             yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+NEVER = threading.Event()
 
 
 class Failed(Exception):
@@ -100,9 +104,7 @@ class Node:
                        {"deep": deep, "fresh": True}, wait=until is None)
         path = f"/v1/projects/p/introspections/{one['id']}"
         while one["finished"] is None:
-            if until is None:
-                one = self.ask("GET", path, wait=True)
-            elif not until.wait(0.02):
+            if not (until or NEVER).wait(0.02):
                 one = self.ask("GET", path)
             else:
                 with contextlib.suppress(Failed):  # it may have ended by now
