@@ -49,6 +49,9 @@
     X(rbd_snap_list)                                                                               \
     X(rbd_snap_list_end)                                                                           \
     X(rbd_snap_rename)                                                                             \
+    X(rbd_snap_get_namespace_type)                                                                 \
+    X(rbd_snap_get_trash_namespace)                                                                \
+    X(rbd_snap_remove_by_id)                                                                       \
     X(rbd_get_id)                                                                                  \
     X(rbd_get_data_pool_id)                                                                        \
     X(rbd_aio_write)                                                                               \

@@ -164,6 +164,68 @@ static bool fail_open(const struct original *o, int r, GError **error)
 
 /* --- snapshots ----------------------------------------------------------------------------- */
 
+struct snapshots {
+    const struct librbd *lib;
+    rbd_snap_info_t *list;
+    int count;
+};
+typedef struct snapshots snapshots;
+
+static void snapshots_clear(struct snapshots *s)
+{
+    if (s->count > 0)
+        s->lib->rbd_snap_list_end(s->list);
+    g_free(s->list);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(snapshots, snapshots_clear)
+
+/* Of all namespaces. */
+static bool snapshots_list(const struct original *o, struct snapshots *s, GError **error)
+{
+    int max = 64;
+    s->lib = o->pool->lib;
+    do {
+        g_free(s->list);
+        s->list = g_new0(rbd_snap_info_t, (gsize)max);
+        s->count = s->lib->rbd_snap_list(o->image, s->list, &max);
+    } while (s->count == -ERANGE && max <= (int)LIMIT_SNAPSHOTS);
+    return s->count >= 0 || fail_rbd(error, s->count, "%s: listing its snapshots", o->label);
+}
+
+/* librbd removes a snapshot by moving it into the namespace "trash" first, under a name that tells
+ * nothing. A removal that ended between the two leaves it there, and its own name free. "": it is
+ * not there. g_free() */
+static char *name_in_trash(const struct original *o, uint64_t number)
+{
+    const struct librbd *lib = o->pool->lib;
+    rbd_snap_namespace_type_t type;
+    char name[256] = "";
+    bool is = lib->rbd_snap_get_namespace_type(o->image, number, &type) >= 0 &&
+              type == RBD_SNAP_NAMESPACE_TYPE_TRASH &&
+              lib->rbd_snap_get_trash_namespace(o->image, number, name, sizeof name) >= 0;
+    return g_strdup(is ? name : "");
+}
+
+/* The rest of a removal. One that somebody has made a clone of goes by itself, with that. */
+static bool remove_from_trash(struct original *o, const rbd_snap_info_t *snapshot, GError **error)
+{
+    int r = o->pool->lib->rbd_snap_remove_by_id(o->image, snapshot->id);
+    return r >= 0 || r == -ENOENT || r == -EBUSY ||
+           fail_rbd(error, r, "%s: removing its snapshot %s", o->label, snapshot->name);
+}
+
+static bool end_removal(struct original *o, const char *snapshot, GError **error)
+{
+    g_auto(snapshots) all = { 0 };
+    bool ok = snapshots_list(o, &all, error);
+    for (int i = 0; ok && i < all.count; i++) {
+        g_autofree char *was = name_in_trash(o, all.list[i].id);
+        if (g_str_equal(was, snapshot))
+            ok = remove_from_trash(o, &all.list[i], error);
+    }
+    return ok;
+}
+
 /* Removes the snapshot, if it is there. Somebody may have protected it, or made a clone of it. */
 static bool remove_snapshot(struct original *o, const char *snapshot, GError **error)
 {
@@ -172,34 +234,31 @@ static bool remove_snapshot(struct original *o, const char *snapshot, GError **e
     if (lib->rbd_snap_is_protected(o->image, snapshot, &is_protected) >= 0 && is_protected)
         (void)lib->rbd_snap_unprotect(o->image, snapshot);
     int r = lib->rbd_snap_remove(o->image, snapshot);
+    if (r == -ENOENT)
+        return end_removal(o, snapshot, error);
     if (r == -EBUSY)
         return fail(error, ASSAY_ERROR_IO, "%s: its snapshot %s has clones, or is in use", o->label,
                     snapshot);
-    return r >= 0 || r == -ENOENT ||
-           fail_rbd(error, r, "%s: removing its snapshot %s", o->label, snapshot);
+    return r >= 0 || fail_rbd(error, r, "%s: removing its snapshot %s", o->label, snapshot);
+}
+
+static bool is_kept(const char *name, const char *except)
+{
+    return g_str_has_prefix(name, KEPT_PREFIX) && g_strcmp0(name, except) != 0;
 }
 
 /* Removes the kept snapshots of earlier views, except that one (NULL: all). */
 static bool remove_kept(struct original *o, const char *except, GError **error)
 {
-    const struct librbd *lib = o->pool->lib;
-    int max = 64, count;
-    g_autofree rbd_snap_info_t *list = NULL;
-    do {
-        g_free(list);
-        list = g_new0(rbd_snap_info_t, (gsize)max);
-        count = lib->rbd_snap_list(o->image, list, &max);
-    } while (count == -ERANGE && max <= (int)LIMIT_SNAPSHOTS);
-    if (count < 0)
-        return fail_rbd(error, count, "%s: listing its snapshots", o->label);
-    bool ok = true;
-    for (int i = 0; i < count; i++) {
-        if (ok && g_str_has_prefix(list[i].name, KEPT_PREFIX) &&
-            g_strcmp0(list[i].name, except) != 0)
-            ok = remove_snapshot(o, list[i].name, error);
+    g_auto(snapshots) all = { 0 };
+    bool ok = snapshots_list(o, &all, error);
+    for (int i = 0; ok && i < all.count; i++) {
+        g_autofree char *was = name_in_trash(o, all.list[i].id);
+        if (is_kept(all.list[i].name, except))
+            ok = remove_snapshot(o, all.list[i].name, error);
+        else if (is_kept(was, except))
+            ok = remove_from_trash(o, &all.list[i], error);
     }
-    if (count > 0)
-        lib->rbd_snap_list_end(list);
     return ok;
 }
 

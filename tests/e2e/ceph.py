@@ -192,6 +192,20 @@ class Ceph:
         subprocess.run(["/usr/bin/python3", "-c", script, str(self.conf), image, str(off)],
                        input=data, check=True, timeout=TIMEOUT)
 
+    def begin_removal(self, image, snapshot):
+        """The first half of what removes a snapshot of an image of the pool "rbd", as a client does
+        that is gone then."""
+        number = {s["name"]: s["id"] for s in json.loads(
+            self.rbd("snap", "ls", f"rbd/{image}", "--format", "json"))}[snapshot]
+        header = "rbd_header." + json.loads(self.rbd("info", f"rbd/{image}", "--format",
+                                                     "json"))["id"]
+        script = ("import rados, sys\n"
+                  "with rados.Rados(conffile=sys.argv[1]) as c, c.open_ioctx('rbd') as io:\n"
+                  "    io.execute(sys.argv[2], 'rbd', 'snapshot_trash_add',"
+                  " int(sys.argv[3]).to_bytes(8, 'little'))\n")
+        subprocess.run(["/usr/bin/python3", "-c", script, str(self.conf), header, str(number)],
+                       check=True, timeout=TIMEOUT)
+
     def state(self, image):
         """All that a look at an image of the pool "rbd" might leave."""
         return self.snapshots(f"rbd/{image}"), self.images(), self.trash()

@@ -338,6 +338,27 @@ def test_the_node_is_still_while_its_snapshot_is_made(assay, cluster, image, tmp
     assert made in (tmp_path / "after").read_text()
 
 
+def test_a_removal_that_was_interrupted_is_ended(assay, snapshots, cluster, image):
+    """Ceph has given the snapshot another name by then."""
+    before = cluster.state(image)
+    handle = snapshots.plan(f"rbd:rbd/{image}")
+    snapshots.make(handle).close()
+    cluster.begin_removal(image, json.loads(handle)["snapshot"])
+    assert len(cluster.snapshots(f"rbd/{image}")) == 1
+    snapshots.drop(handle)
+    assert cluster.state(image) == before
+    keeping = Snapshots(assay, storage(cluster, keep_snapshots=True))
+    handle = keeping.plan(f"rbd:rbd/{image}")
+    keeping.make(handle).close()
+    keeping.drop(handle)
+    kept, = cluster.snapshots(f"rbd/{image}")
+    cluster.begin_removal(image, kept)
+    handle = snapshots.plan(f"rbd:rbd/{image}")
+    snapshots.make(handle).close()
+    snapshots.drop(handle)
+    assert cluster.state(image) == before
+
+
 def test_what_is_gone_is_dropped(snapshots, cluster, content):
     cluster.pool("gone")
     cluster.rbd("import", content, "gone/image")
