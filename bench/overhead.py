@@ -162,6 +162,7 @@ def measure(name, assay, database, options, line):
             done.append(Round(kind))
             done[-1].run(by.get(kind), options.seconds, load)
         ones = [i for r in done if r.kind == "unlimited" for i in r.introspections]
+        ones = ones or [by["unlimited"].introspect()]  # rounds were too short for one
         one = max(ones, key=lambda i: i["bytes_read"])
         steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
         line(f"  one introspection reads up to {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms)")
