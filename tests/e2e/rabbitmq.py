@@ -75,6 +75,13 @@ class RabbitMQ:
     def control(self, *arguments):
         return run(PROGRAMS / "rabbitmqctl", "-n", self.node, *arguments, env=self.environment)
 
+    def delete(self, queue):
+        """Also one that is not there."""
+        import pika
+        connection = pika.BlockingConnection(pika.URLParameters(self.url))
+        connection.channel().queue_delete(queue)
+        connection.close()
+
     def stop(self, how=signal.SIGTERM):
         """The server and what it has started are a process group of their own."""
         os.killpg(self.process.pid, how)
