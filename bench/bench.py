@@ -243,7 +243,8 @@ def read_options():
     of_overhead.add_argument("--disk", action="append", choices=list(overhead.DISKS))
     of_overhead.add_argument("--rounds", type=int, default=6, help="alone and unlimited")
     of_overhead.add_argument("--seconds", type=int, default=6, help="of each")
-    of_overhead.add_argument("--introspections", type=int, default=6, help="limited ones")
+    of_overhead.add_argument("--introspections", type=int, default=6,
+                             help="of which what each costs is counted, unlimited and limited")
     of_overhead.add_argument("--no-pause", action="store_true",
                              help="also without the usual pause between two snapshots")
     of_overhead.add_argument("--memory", action="store_true", help="has the storage in memory")

@@ -2,6 +2,7 @@
 moment, against the seconds before and behind it. That sees much less than rounds do, in which the
 load's own rate drifts, and only what follows within AFTER seconds."""
 import bisect
+import collections
 import math
 
 import paired
@@ -11,6 +12,8 @@ AFTER = 3.8
 BESIDE = 16  # on both sides of the window: what the load does by itself
 SPAN = BEFORE + AFTER
 EVEN = 2  # the load has its own times of so many seconds, of which a window has whole ones
+
+Moment = collections.namedtuple("Moment", "begin seconds introspection")
 
 
 class Seconds:
@@ -30,21 +33,29 @@ class Seconds:
         return end - begin - self.count(begin, end) / beside
 
 
-def told(transactions, moments):
-    """moments: pairs of a beginning and how long it took, in order. Lines for people: also of moments
-    half-way between two that are far enough apart, when there was nothing."""
+def apart(moments):
+    """Whether what is felt of each is not felt of its neighbours."""
+    return all(b.begin - a.begin - a.seconds > BESIDE + SPAN
+               for a, b in zip(moments, moments[1:]))
+
+
+def told(what, transactions, moments):
+    """Lines for people. Also of times half-way between two that are far enough apart, when there was
+    nothing: what is seen then is what this cannot see."""
+    distance = (moments[-1].begin - moments[0].begin) / (len(moments) - 1)
+    yield f"  {what:<10} {len(moments)} introspections, one every {distance:.1f} s"
+    if not apart(moments):
+        yield "    too close together to tell what each takes"
+        return
     seconds = Seconds(transactions)
-    begins = [begin for begin, _ in moments]
-    distance = (begins[-1] - begins[0]) / (len(begins) - 1)
-    between = [(a + b + SPAN) / 2 for a, b in zip(begins, begins[1:])
-               if b - a > 2 * (BESIDE + SPAN)]
-    yield f"  limited    {len(moments)} introspections, one every {distance:.1f} s"
-    for what, lost in (("each takes", [seconds.lost(*m) for m in moments]),
-                       ("nothing takes", [seconds.lost(b) for b in between])):
+    between = [(a.begin + b.begin + SPAN) / 2 for a, b in zip(moments, moments[1:])
+               if b.begin - a.begin > 2 * (BESIDE + SPAN)]
+    for who, lost in (("each", [seconds.lost(m.begin, m.seconds) for m in moments]),
+                      ("nothing", [seconds.lost(at) for at in between])):
         if not lost:
             continue
         middle, low, high = paired.estimate(lost)
         share = f"{-100 * middle / distance:+6.2f} %"
         if low is not None:
             share += f"  [{-100 * high / distance:+.2f} ... {-100 * low / distance:+.2f}]"
-        yield f"    {what} {middle:.3f} s of the load: {share}"
+        yield f"    {who} takes {middle:.3f} s of the load: {share}"

@@ -2,8 +2,8 @@
 
 Rounds without introspections, with them and no limit set (so as the service is without settings), and
 with not even the usual pause between two snapshots take turns; each of the latter is compared with the
-rounds without that are next to it. With limits there is one introspection now and then: what the load
-feels is counted around each of them (felt.py)."""
+rounds without that are next to it. Where the pause or limits leave enough time between two
+introspections, what the load feels is counted around each of them (felt.py)."""
 import contextlib
 import signal
 import threading
@@ -17,14 +17,16 @@ import paired
 from service_node import Failed, Node, on_cpus
 
 WATCH_CPUS = {1}  # the service's and this program's; the load has node_disks.LOAD_CPUS
-PERIOD = 60  # seconds of its rate that a limited introspection reads
+PERIOD = 120  # seconds of its rate that a limited introspection reads
+BURST = 3600  # seconds of its rate that one may read at once
 PERCENT = 1  # of its time that a limited one holds a snapshot
 SETTLE = 1  # seconds of a round that do not count
 FIRST = 90  # seconds, at most, until the first introspection of a round
 WARM = 10
+FEW = 3  # introspections that show how often they come
 DISKS = {"file": node_disks.file, "qemu": machine_disk.qemu, "rbd": node_disks.rbd,
          "neighbour": node_disks.neighbour}
-ALONE = "alone"
+ALONE, UNLIMITED, LIMITED = "alone", "unlimited", "limited"
 
 
 class Looking:
@@ -64,7 +66,7 @@ class Round:
         load.check()
         with Looking(node) if node else contextlib.nullcontext() as looking:
             if looking:
-                # From there on they come as often as the limits allow, not sooner for the pause
+                # From there on they come as often as the pauses allow, not sooner for the pause
                 # that the rounds before have been.
                 looking.first.wait(FIRST)
             time.sleep(SETTLE)
@@ -85,7 +87,8 @@ def order(kinds, rounds):
     """Alone before and behind each of the others, whose order changes."""
     for i in range(rounds):
         yield from (ALONE, *(kinds if i % 2 == 0 else reversed(kinds)))
-    yield ALONE
+    if rounds:
+        yield ALONE
 
 
 def differences(done, kind):
@@ -125,23 +128,35 @@ def limited(start, read):
     """With a limit of bytes at which what one introspection has read lasts for PERIOD. It passes at
     once: a snapshot is not held for the limit's sake."""
     rate = max(1, read // PERIOD)
-    return start(limits={"introspection": {"bytes_per_second": rate}, "burst_seconds": 60 * PERIOD},
+    return start(limits={"introspection": {"bytes_per_second": rate}, "burst_seconds": BURST},
                  workers={"snapshot_percent": PERCENT})
 
 
 def moment(node):
-    """When one began to touch the disk, and for how long it went on; without what it waited."""
+    """An introspection, when it began to touch the disk, and for how long it went on; without what
+    it waited."""
     one = node.introspect()
     seconds = sum(s["microseconds"] for s in one["steps"]) / 1e6
-    return time.time() - seconds, seconds
+    return felt.Moment(time.time() - seconds, seconds, one)
 
 
 def now_and_then(node, count):
-    """Moments of introspections that come as often as limits allow."""
+    """Moments of introspections that come as often as limits allow; a few where that is so often
+    that what each one costs cannot be told apart."""
     time.sleep(felt.BESIDE)
-    moments = [moment(node) for _ in range(count)]
+    moments = [moment(node) for _ in range(FEW)]
+    while len(moments) < count and felt.apart(moments):
+        moments.append(moment(node))
     time.sleep(felt.AFTER + felt.BESIDE)
     return moments
+
+
+def largest(introspections):
+    """The one that read most. A line about it, too."""
+    one = max(introspections, key=lambda i: i["bytes_read"])
+    steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
+    return one["bytes_read"], (f"  one introspection reads up to"
+                               f" {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms)")
 
 
 def measure(name, assay, database, options, line):
@@ -153,7 +168,7 @@ def measure(name, assay, database, options, line):
             server = stack.enter_context(oltp.Server(folder))
             load = stack.enter_context(oltp.Load(server))
         start = services(stack, disk, assay, database)
-        by = {"unlimited": start()}
+        by = {UNLIMITED: start()}
         if options.no_pause:
             by["no pause"] = start(workers={"snapshot_percent": 100})
         time.sleep(WARM)
@@ -161,20 +176,20 @@ def measure(name, assay, database, options, line):
         for kind in order(list(by), options.rounds):
             done.append(Round(kind))
             done[-1].run(by.get(kind), options.seconds, load)
-        ones = [i for r in done if r.kind == "unlimited" for i in r.introspections]
-        ones = ones or [by["unlimited"].introspect()]  # rounds were too short for one
-        one = max(ones, key=lambda i: i["bytes_read"])
-        steps = " ".join(f"{s['step']} {s['microseconds'] / 1000:.0f}" for s in one["steps"])
-        line(f"  one introspection reads up to {one['bytes_read'] / (1 << 20):.1f} MiB ({steps} ms)")
-        moments = now_and_then(limited(start, one["bytes_read"]), options.introspections)
+        moments = {UNLIMITED: now_and_then(by[UNLIMITED], options.introspections)}
+        read, text = largest([m.introspection for m in moments[UNLIMITED]] + [
+            i for r in done if r.kind == UNLIMITED for i in r.introspections])
+        line(text)
+        moments[LIMITED] = now_and_then(limited(start, read), options.introspections)
         load.check()
         transactions = load.end()
         for r in done:
             r.take(transactions)
-        for kind in (ALONE, *by):
+        for kind in (ALONE, *by) if options.rounds else ():
             line(told(kind, done))
-        for text in felt.told(transactions, moments):
-            line(text)
+        for kind, some in moments.items():
+            for text in felt.told(kind, transactions, some):
+                line(text)
 
 
 def interrupted(*_):
