@@ -38,9 +38,20 @@ bool event_kind_wanted(const char *const *kinds, const char *kind)
     return *kinds != NULL;
 }
 
-char **event_kinds_parse(const char *text)
+bool event_kinds_parse(const char *text, char ***patterns, GError **error)
 {
-    return text != NULL ? g_strsplit(text, ",", -1) : NULL;
+    g_auto(GStrv) all = text != NULL ? g_strsplit(text, ",", -1) : NULL;
+    for (char **p = all; p != NULL && *p != NULL; p++) {
+        const char *const *known = event_kinds;
+        while (*known != NULL && !glob_match(*p, *known))
+            known++;
+        if (*known == NULL) {
+            g_autofree char *list = g_strjoinv(", ", (char **)event_kinds);
+            return problem(error, 400, "kind: '%s' is none of %s", *p, list);
+        }
+    }
+    *patterns = g_steal_pointer(&all);
+    return true;
 }
 
 void event_write(struct json_writer *w, const struct event *e)
@@ -267,12 +278,15 @@ static void identify(struct event_stream *s, const struct caller *who)
 bool event_stream_answer(struct call *c, const struct event_wish *wish, GError **error)
 {
     g_autoptr(GError) failure = NULL;
+    char **kinds = NULL;
+    if (!event_kinds_parse(wish->kinds, &kinds, error))
+        return false;
     struct event_stream *s = g_new0(struct event_stream, 1);
     identify(s, &c->caller);
     s->all = c->server->listeners;
     s->stream = (struct http_stream){ begun, read_some, done, s };
     s->project = g_strdup(wish->project);
-    s->kinds = event_kinds_parse(wish->kinds);
+    s->kinds = kinds;
     s->told = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     s->in_past = wish->after != NULL;
     push_text(s, "retry: 2000\n\n");

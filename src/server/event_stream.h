@@ -14,6 +14,7 @@ bool event_stream_answer(struct call *c, const struct event_wish *wish, GError *
 
 /* Whether an event's kind is one of these patterns (base/glob.h); NULL: all are. */
 bool event_kind_wanted(const char *const *kinds, const char *kind);
-/* g_strfreev(); NULL for NULL. */
-char **event_kinds_parse(const char *text);
+/* Of a list with commas; a pattern that no kind matches is a problem. *patterns: g_strfreev(); NULL
+ * for NULL. */
+bool event_kinds_parse(const char *text, char ***patterns, GError **error);
 void event_write(struct json_writer *w, const struct event *e);

@@ -6,9 +6,10 @@
 static bool list(struct call *c, const char *project, GError **error)
 {
     struct store_page page;
-    if (!call_page(c, &page, error))
+    g_auto(GStrv) kinds = NULL;
+    if (!call_page(c, &page, error) ||
+        !event_kinds_parse(http_query(c->request, "kind"), &kinds, error))
         return false;
-    g_auto(GStrv) kinds = event_kinds_parse(http_query(c->request, "kind"));
     g_autoptr(GPtrArray) events = event_list(c->db, &c->caller, project, &page, error);
     if (events == NULL)
         return false;

@@ -2,8 +2,8 @@
  * which is a copy of the disk as an image of its own, whose name is in M2's database (m2_site.h);
  * it is read through librbd, and M2 is asked to remove it.
  *
- * The credential of the node, "USER:PASSWORD" of HIL, goes over the user of the settings for
- * making; what has to be removed later, perhaps by another process, needs the user of the settings.
+ * The credential of the node, "USER:PASSWORD" of HIL, goes over the user of the settings, for
+ * making and for removing: the handle names it.
  */
 #include <string.h>
 

@@ -2,6 +2,12 @@
 
 #include "store/deliveries.h"
 
+const char *const event_kinds[] = {
+    "findings.changed",       "introspection.cancelled", "introspection.failed",
+    "introspection.finished", "introspection.queued",    "introspection.started",
+    "introspection.step",     NULL,
+};
+
 void event_free(struct event *e)
 {
     if (e == NULL)

@@ -14,8 +14,10 @@ typedef struct event event;
 void event_free(struct event *e);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(event, event_free)
 
-/* kind: "introspection.started", ".progress", ".finished", ".failed", "findings.new",
- * "findings.gone", "node.created"...; in the transaction of what it tells of. */
+/* All kinds that there are; NULL-terminated. */
+extern const char *const event_kinds[];
+
+/* In the transaction of what it tells of. */
 bool event_add(struct sql *db, const char *project, const char *kind, const char *data,
                GError **error);
 /* The same for many, of which project, kind and data are set; sets their ids and times. */

@@ -128,7 +128,7 @@ def test_events_come_as_they_happen_to_those_who_may_see_them(scene):
     ann = Listener(scene.service, scene.token)
     admin = Listener(scene.service, scene.admin)
     beta = Listener(scene.service, scene.admin, "/v1/projects/beta/events")
-    some = Listener(scene.service, scene.admin, "/v1/events?kind=findings.*,other")
+    some = Listener(scene.service, scene.admin, "/v1/events?kind=findings.*,introspection.failed")
     first, second = scene.happen("alpha"), scene.happen("beta", KINDS[2])
     third = scene.happen("alpha", KINDS[1])
     assert [ann.next()[0] for _ in range(2)] == [first, third]
@@ -229,3 +229,11 @@ def test_pages_of_what_is_kept(scene):
     assert call("GET", "/v1/projects/beta/events", scene.token).status == 404
     wrong = call("GET", "/v1/events?after=x", scene.token, headers={"Accept": "text/event-stream"})
     assert wrong.status == 400
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_kind_that_is_none(scene, accept):
+    answer = scene.service.call("GET", "/v1/events?kind=findings.*,introspecton.*", scene.token,
+                                headers={"Accept": accept})
+    assert answer.status == 400
+    assert answer.json["detail"].startswith("kind: 'introspecton.*' is none of findings.changed, ")

@@ -359,6 +359,20 @@ def test_a_removal_that_was_interrupted_is_ended(assay, snapshots, cluster, imag
     assert cluster.state(image) == before
 
 
+def test_an_interrupted_removal_of_what_has_a_clone_is_left_to_ceph(snapshots, cluster, image):
+    """Which ends it with the last clone."""
+    before = cluster.state(image)
+    handle = snapshots.plan(f"rbd:rbd/{image}")
+    snapshots.make(handle).close()
+    made = json.loads(handle)["snapshot"]
+    cluster.rbd("clone", "--rbd-default-clone-format", "2", f"rbd/{image}@{made}", "rbd/clone")
+    cluster.begin_removal(image, made)
+    snapshots.drop(handle)
+    assert len(cluster.snapshots(f"rbd/{image}")) == 1
+    cluster.rbd("rm", "rbd/clone")
+    assert cluster.state(image) == before
+
+
 def test_what_is_gone_is_dropped(snapshots, cluster, content):
     cluster.pool("gone")
     cluster.rbd("import", content, "gone/image")
