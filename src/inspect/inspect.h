@@ -80,6 +80,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(inspect_target, inspect_target_free)
 const char *inspect_target_name(const struct inspect_target *t);
 /* How many further files its images named and were given: what was read is not in its disks alone. */
 unsigned inspect_target_references(const struct inspect_target *t);
+/* After an inspection: why bytes that this process serves (of a source, of a file that an image
+ * names) could first not be read, so that the frame tells less than there is. NULL: all could.
+ * g_error_free() */
+GError *inspect_target_failure(const struct inspect_target *t);
 
 /* The frame of the target; NULL only when no inspector could be started, or with
  * ASSAY_ERROR_INVALID when the options make no sense for the target. A target is used once. */

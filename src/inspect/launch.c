@@ -341,6 +341,8 @@ bool inspector_run(struct inspect_target *t, const struct request *request,
     }
     *bytes_read = l.bytes_read;
     t->references = l.references.files->len - l.references.named;
+    g_clear_error(&t->failed);
+    t->failed = references_failure(&l.references);
     g_clear_error(&l.task_error);
     launch_done(&l);
     return ok;

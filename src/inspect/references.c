@@ -88,6 +88,16 @@ void references_done(struct references *r)
     g_ptr_array_unref(r->files);
 }
 
+GError *references_failure(const struct references *r)
+{
+    for (unsigned i = 0; i < r->served->len; i++) {
+        GError *why = block_export_error(g_ptr_array_index(r->served, i));
+        if (why != NULL)
+            return why;
+    }
+    return NULL;
+}
+
 /* The rest of path below folder; NULL when it is not below. */
 static const char *below(const char *path, const char *folder)
 {

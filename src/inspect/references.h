@@ -14,6 +14,8 @@ struct references {
 void references_init(struct references *r, const struct inspect_target *t,
                      const struct inspect_options *options);
 void references_done(struct references *r);
+/* Why a file under guard could not be read at first; NULL. g_error_free() */
+GError *references_failure(const struct references *r);
 
 /* Opens what the file of that token names; the descriptor is the caller's. *token and *name (valid
  * as long as r) are those of the new file. ASSAY_ERROR_DENIED when the policy forbids it. */

@@ -32,6 +32,7 @@ void inspect_target_free(struct inspect_target *t)
     if (t == NULL)
         return;
     g_ptr_array_unref(t->disks);
+    g_clear_error(&t->failed);
     g_free(t->name);
     g_free(t);
 }
@@ -39,6 +40,17 @@ void inspect_target_free(struct inspect_target *t)
 unsigned inspect_target_references(const struct inspect_target *t)
 {
     return t->references;
+}
+
+GError *inspect_target_failure(const struct inspect_target *t)
+{
+    for (unsigned i = 0; i < t->disks->len; i++) {
+        const struct target_disk *d = g_ptr_array_index(t->disks, i);
+        GError *why = d->served != NULL ? block_export_error(d->served) : NULL;
+        if (why != NULL)
+            return why;
+    }
+    return t->failed != NULL ? g_error_copy(t->failed) : NULL;
 }
 
 const char *inspect_target_name(const struct inspect_target *t)

@@ -22,6 +22,7 @@ struct inspect_target {
     GPtrArray *disks; /* struct target_disk *, owned */
     char *name;
     unsigned references; /* files that its images were given */
+    GError *failed;      /* why such a file, served by this process, could not be read; NULL */
 };
 
 /* Opens a disk image or block device for reading; anything else is refused by kind.

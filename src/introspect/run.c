@@ -106,6 +106,13 @@ static bool inspected_whole(const struct frame *f)
     return true;
 }
 
+/* What was not read must not pass for gone: another run may read it. */
+static bool read_whole(const struct inspect_target *target, GError **error)
+{
+    g_autoptr(GError) why = inspect_target_failure(target);
+    return why == NULL || fail(error, ASSAY_ERROR_IO, "%s", why->message);
+}
+
 static bool inspect(struct course *c, struct views *v, struct outcome *o, GError **error)
 {
     const struct inspect_options options = {
@@ -130,7 +137,7 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
         return false;
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
-    if (!views_verify(v, error))
+    if (!views_verify(v, error) || !read_whole(target, error))
         return false;
     bool whole = inspected_whole(o->frame) && inspect_target_references(target) == 0;
     c->row->bytes_read = (int64_t)o->frame->bytes_read;

@@ -295,6 +295,25 @@ def test_an_inspection_has_a_time(assay, tmp_path):
     site.service.stop()
 
 
+def test_what_could_not_be_read_for_a_moment_is_read_again(assay, serve, tmp_path):
+    """Storage that fails one read, of the filesystem's superblock: no system without packages is
+    made of that."""
+    raw, socket = tmp_path / "disk.raw", tmp_path / "socket"
+    run("qemu-img", "convert", "-O", "raw", small_image(tmp_path), raw)
+    serve("qemu-nbd", "-t", "-x", "db", "-k", socket, "--pid-file", "PIDFILE", "--image-opts",
+          f"driver=blkdebug,image.driver=file,image.filename={raw},inject-error.0.event=none,"
+          "inject-error.0.iotype=read,inject-error.0.sector=2,inject-error.0.once=on")
+    location = f"nbd+unix:///db?socket={socket}"
+    site = Site(assay, tmp_path, pattern=location,
+                environment={"ASSAY_WORKERS_BACKOFF_SECONDS": "1"})
+    site.node("db", location, crash_consistent=True)
+    row = site.examined("db")
+    assert row["state"] == "done" and json.loads(row["summary"])["packages"] == 20, row
+    job = site.store.rows(f"SELECT state, attempt FROM job WHERE id = '{row['job']}'")
+    assert job == [{"state": "done", "attempt": 2}]
+    site.service.stop()
+
+
 def test_rates_of_settings_hold(assay, tmp_path):
     """So many bytes in a second: it takes as long as that makes it."""
     config = tmp_path / "assay.yaml"
