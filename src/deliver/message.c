@@ -155,6 +155,14 @@ static void add_findings(GString *text, const char *title, const json_t *list, j
                                count - (json_int_t)n);
 }
 
+static void add_doubt(GString *text, const json_t *data)
+{
+    bool gone = count_of(data, "gone", "gone_count") > 0;
+    if (json_is_false(json_object_get(data, "complete")))
+        g_string_append_printf(text, "\nNot everything could be examined and judged%s.\n",
+                               gone ? ": what is gone may only not have been seen" : "");
+}
+
 char *message_text(const struct message *m)
 {
     const struct delivery *d = m->delivery;
@@ -175,6 +183,7 @@ char *message_text(const struct message *m)
     add_findings(text, "worse than before", json_object_get(data, "worse"),
                  count_of(data, "worse", "worse_count"));
     add_findings(text, "gone", json_object_get(data, "gone"), count_of(data, "gone", "gone_count"));
+    add_doubt(text, data);
     g_string_append_printf(text, "\n-- \nassay, by the notification %s of the project %s\n",
                            m->notification, m->project);
     json_decref(data);

@@ -312,6 +312,7 @@ bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, cons
     jw_string(&w, "name", s->name);
     jw_string(&w, "cause", cause);
     jw_bool(&w, "first", before == NULL);
+    jw_bool(&w, "complete", scale->complete); /* else what is gone may only not have been seen */
     bool ok = weigh_write_changes(scale, db, words, before, s, &w, &changes, error);
     jw_object_begin(&w, "counts");
     jw_u64(&w, "new", changes.added);

@@ -33,7 +33,7 @@ bool weigh_write_changes(struct scale *scale, struct sql *db, struct wording *wo
                          const GArray *before, const struct subject *s, struct json_writer *w,
                          struct weigh_changes *out, GError **error);
 /* Appends the event "findings.changed" (struct event) when there is a difference, for
- * event_add_all(). cause: "introspection", "advisories". s->name NULL: the thing is gone, and
- * nobody is told. */
+ * event_add_all(); s is what weigh() has just weighed. cause: "introspection", "advisories".
+ * s->name NULL: the thing is gone, and nobody is told. */
 bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, const GArray *before,
                 const struct subject *s, const char *cause, GPtrArray *events, GError **error);

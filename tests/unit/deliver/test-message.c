@@ -70,6 +70,24 @@ static void test_text(void)
     g_assert_null(strstr(text, "\nBcc"));
 }
 
+static void test_doubt(void)
+{
+    struct delivery d = changed;
+    const struct message m = { .delivery = &d, .project = "web", .notification = "hook" };
+    d.data = "{\"node\":\"01N\",\"name\":\"db1\",\"complete\":false,\"new\":[],\"gone\":[{\"id\":"
+             "\"CVE-1\",\"severity\":\"high\"}],\"counts\":{\"new\":0,\"gone\":1}}";
+    g_autofree char *gone = message_text(&m);
+    g_assert_nonnull(strstr(gone, "\ngone: 1\n"));
+    g_assert_nonnull(strstr(gone, "\nNot everything could be examined and judged: what is gone may "
+                                  "only not have been seen.\n"));
+    d.data = "{\"node\":\"01N\",\"name\":\"db1\",\"complete\":false,\"new\":[],\"gone\":[]}";
+    g_autofree char *none = message_text(&m);
+    g_assert_nonnull(strstr(none, "\nNot everything could be examined and judged.\n"));
+    d.data = "{\"node\":\"01N\",\"name\":\"db1\",\"complete\":true,\"new\":[],\"gone\":[{}]}";
+    g_autofree char *sure = message_text(&m);
+    g_assert_null(strstr(sure, "Not everything"));
+}
+
 static void test_email(void)
 {
     static const char *const to[] = { "a@x.org", "b@x.org", NULL };
@@ -105,6 +123,7 @@ int main(int argc, char **argv)
     g_test_add_func("/deliver/message/the same bytes for programs each time", test_json);
     g_test_add_func("/deliver/message/a subject is one line of ASCII", test_subjects);
     g_test_add_func("/deliver/message/people read what is new", test_text);
+    g_test_add_func("/deliver/message/people read that not everything was seen", test_doubt);
     g_test_add_func("/deliver/message/an e-mail with header and text", test_email);
     g_test_add_func("/deliver/message/a signature is of time and body", test_signature);
     return g_test_run();

@@ -139,13 +139,13 @@ static bool keep(struct sql *db, void *user, GError **error)
     return id != NULL && judging_keep(db, k->j, THING_NODE, k->node, id, k->judged, error);
 }
 
-static struct judged examine(struct scene *s, const char *project, const char *name,
-                             const char *sshd, const char *zlib)
+/* Frees f. */
+static struct judged examine_frame(struct scene *s, const char *project, const char *name,
+                                   struct frame *f)
 {
     GError *error = NULL;
     struct judged judged = { 0 };
     g_autoptr(thing) node = node_named(s, project, name);
-    struct frame *f = make_frame(sshd, zlib);
     g_autoptr(judging) j = judging_new(s->t.db, s->f.database, f, &error);
     g_assert_no_error(error);
     g_autoptr(kept_frame_body) body = pack(f);
@@ -154,6 +154,29 @@ static struct judged examine(struct scene *s, const char *project, const char *n
     g_assert_true(sql_transaction(s->t.db, keep, &k, &error));
     g_assert_no_error(error);
     return judged;
+}
+
+static struct judged examine(struct scene *s, const char *project, const char *name,
+                             const char *sshd, const char *zlib)
+{
+    return examine_frame(s, project, name, make_frame(sshd, zlib));
+}
+
+/* As a disk that is encrypted now. */
+static void examine_in_vain(struct scene *s, const char *project, const char *name)
+{
+    static const struct frame_coverage unread = { .kind = "volume",
+                                                  .object = "disk0",
+                                                  .state = COVERAGE_UNREADABLE,
+                                                  .reason = "encrypted",
+                                                  .code = "unsupported" };
+    GError *error = NULL;
+    struct frame *f = frame_new("node");
+    g_assert_true(frame_add(f, FRAME_COVERAGE, &unread, &error));
+    frame_finish(f);
+    struct judged judged = examine_frame(s, project, name, f);
+    g_assert_cmpstr(judged.coverage, ==, "incomplete");
+    judged_done(&judged);
 }
 
 static void examine_only(struct scene *s, const char *project, const char *name, const char *sshd,
@@ -243,6 +266,19 @@ static void test_an_update_makes_findings_go(struct scene *s, const void *unused
     judged_done(&j);
     g_autofree char *event = last_event(s, &events);
     g_assert_cmpuint(events, ==, 2); /* no change, no event */
+}
+
+static void test_an_event_tells_that_not_all_was_seen(struct scene *s, const void *unused)
+{
+    guint events;
+    examine_only(s, s->project, "a", OLD, "1:1.2");
+    g_autofree char *first = last_event(s, &events);
+    assert_has(first, "\"first\":true,\"complete\":true");
+    examine_in_vain(s, s->project, "a");
+    g_autofree char *second = last_event(s, &events);
+    g_assert_cmpuint(events, ==, 2);
+    assert_has(second, "\"first\":false,\"complete\":false");
+    assert_has(second, "\"counts\":{\"new\":0,\"gone\":2,\"worse\":0}");
 }
 
 static void test_a_report_of_a_kept_frame_says_the_same(struct scene *s, const void *unused)
@@ -632,6 +668,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("a frame is summed up", test_a_frame_is_summed_up);
     ADD("an update makes findings go", test_an_update_makes_findings_go);
+    ADD("an event tells that not all was seen", test_an_event_tells_that_not_all_was_seen);
     ADD("a report of a kept frame says the same", test_a_report_of_a_kept_frame_says_the_same);
     ADD("names that are no text are kept", test_names_that_are_no_text_are_kept);
     ADD("things are found by vulnerability and advisory",
