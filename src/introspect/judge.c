@@ -404,7 +404,7 @@ bool judging_keep(struct sql *db, const struct judging *j, enum thing_kind kind,
     judged_done(out);
     out->summary = g_strdup(s->summary);
     out->changes = g_steal_pointer(&changes);
-    out->coverage = weighed_complete(scale) ? "complete" : "incomplete";
+    out->coverage = s->complete ? "complete" : "incomplete";
     return true;
 }
 
@@ -417,12 +417,9 @@ bool judging_repeat(struct sql *db, const char *thing, struct judged *out, GErro
     g_autoptr(subject) s = subject_find(db, thing, error);
     if (s == NULL)
         return false;
-    json_t *summary = json_loads(s->summary, 0, NULL);
-    bool complete = json_is_true(json_object_get(summary, "complete"));
-    json_decref(summary);
     judged_done(out);
     out->summary = g_strdup(s->summary);
     out->changes = g_strdup(nothing);
-    out->coverage = complete ? "complete" : "incomplete";
+    out->coverage = s->complete ? "complete" : "incomplete";
     return true;
 }

@@ -20,7 +20,6 @@ struct scale {
     uint32_t turn;
     GArray *marks;    /* struct mark, by number of vulnerability */
     GArray *findings; /* int64_t: vulnerabilities met in this turn */
-    bool complete;
 };
 
 struct scale *scale_new(void)
@@ -38,11 +37,6 @@ void scale_free(struct scale *s)
     g_array_unref(s->marks);
     g_array_unref(s->findings);
     g_free(s);
-}
-
-bool weighed_complete(const struct scale *scale)
-{
-    return scale->complete;
 }
 
 static char *take_text(struct json_writer *w)
@@ -140,7 +134,7 @@ static bool contexts_complete(const json_t *contexts, GHashTable *all)
 }
 
 static void write_summary(struct json_writer *w, const json_t *facts, const struct subject *s,
-                          const struct sums *sums, bool complete)
+                          const struct sums *sums)
 {
     size_t i;
     json_t *os;
@@ -160,7 +154,7 @@ static void write_summary(struct json_writer *w, const json_t *facts, const stru
     for (unsigned k = SEVERITY_COUNT; k-- > 0;)
         jw_u64(w, severity_name((enum severity)k), sums->by_severity[k]);
     jw_object_end(w);
-    jw_bool(w, "complete", complete);
+    jw_bool(w, "complete", s->complete);
     jw_object_end(w);
 }
 
@@ -185,10 +179,10 @@ bool weigh(struct scale *scale, struct subject *s, const struct exposures *expos
     bool ok = facts != NULL && own != NULL;
     if (ok) {
         struct json_writer w;
-        scale->complete = s->advisories != 0 && json_is_true(json_object_get(facts, "complete")) &&
-                          contexts_complete(own, contexts);
+        s->complete = s->advisories != 0 && json_is_true(json_object_get(facts, "complete")) &&
+                      contexts_complete(own, contexts);
         jw_init(&w, NULL, true);
-        write_summary(&w, facts, s, &sums, scale->complete);
+        write_summary(&w, facts, s, &sums);
         g_free(s->summary);
         s->summary = take_text(&w);
     }
@@ -312,7 +306,7 @@ bool weigh_tell(struct scale *scale, struct sql *db, struct wording *words, cons
     jw_string(&w, "name", s->name);
     jw_string(&w, "cause", cause);
     jw_bool(&w, "first", before == NULL);
-    jw_bool(&w, "complete", scale->complete); /* else what is gone may only not have been seen */
+    jw_bool(&w, "complete", s->complete); /* else what is gone may only not have been seen */
     bool ok = weigh_write_changes(scale, db, words, before, s, &w, &changes, error);
     jw_object_begin(&w, "counts");
     jw_u64(&w, "new", changes.added);

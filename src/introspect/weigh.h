@@ -18,11 +18,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(scale, scale_free)
 struct frame;
 char *weigh_frame(const struct frame *f, bool whole);
 
-/* Sets s->told and s->summary from what it carries. contexts: context_load(). */
+/* Sets s->told, s->summary and s->complete from what it carries. contexts: context_load(). */
 bool weigh(struct scale *scale, struct subject *s, const struct exposures *exposures,
            GHashTable *contexts, GError **error);
-/* "complete" of the summary that weigh() made last. */
-bool weighed_complete(const struct scale *scale);
 
 /* What was told before (NULL: nothing) against what weigh() has just told of s. */
 struct weigh_changes {

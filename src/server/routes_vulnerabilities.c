@@ -7,6 +7,7 @@
 #include "server/routes.h"
 #include "server/server.h"
 #include "store/findings.h"
+#include "store/installed.h"
 
 static void write_members(struct json_writer *w, const struct vulnerability *v)
 {
@@ -97,6 +98,34 @@ static void write_thing(struct json_writer *w, const struct affected_thing *t)
     jw_object_end(w);
 }
 
+static void write_coverage(struct json_writer *w, const struct thing_coverage *known)
+{
+    jw_object_begin(w, "coverage");
+    jw_i64(w, "things", known->things);
+    jw_i64(w, "incomplete", known->incomplete);
+    jw_i64(w, "unexamined", known->unexamined);
+    jw_object_end(w);
+}
+
+/* "Nothing" says how much it is worth. */
+static bool nothing_has_it(struct call *c, const struct thing_coverage *known, GError **error)
+{
+    static const char nothing[] = "nothing that you see is known to have this vulnerability";
+    struct advisories judged_by;
+    if (!advisories_current(c->db, &judged_by, error))
+        return false;
+    if (judged_by.number == 0)
+        return fail(error, ASSAY_ERROR_NOT_FOUND,
+                    "%s, but there is no advisory database, so nothing has been judged", nothing);
+    if (known->incomplete + known->unexamined == 0)
+        return fail(error, ASSAY_ERROR_NOT_FOUND, "nothing that you see has this vulnerability");
+    return fail(error, ASSAY_ERROR_NOT_FOUND,
+                "%s, but of %" G_GINT64_FORMAT " nodes and images %" G_GINT64_FORMAT
+                " could not be examined and judged completely, and %" G_GINT64_FORMAT
+                " never were examined",
+                nothing, known->things, known->incomplete, known->unexamined);
+}
+
 /* Also for the name of an advisory, which is no vulnerability of its own but affects things. */
 static bool show(struct call *c, GError **error)
 {
@@ -115,12 +144,14 @@ static bool show(struct call *c, GError **error)
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
     }
+    const char *project = p != NULL ? p->id : NULL;
+    struct thing_coverage known;
     g_autoptr(GPtrArray) things =
-        vulnerability_things(c->db, &c->caller, id, p != NULL ? p->id : NULL, &page, error);
-    if (things == NULL)
+        vulnerability_things(c->db, &c->caller, id, project, &page, error);
+    if (things == NULL || !thing_coverage(c->db, &c->caller, project, &known, error))
         return false;
     if (v == NULL && things->len == 0)
-        return fail(error, ASSAY_ERROR_NOT_FOUND, "nothing that you see has this vulnerability");
+        return nothing_has_it(c, &known, error);
     guint count = call_list_count(things, &page);
     jw_object_begin(&c->out, NULL);
     if (v != NULL)
@@ -135,6 +166,7 @@ static bool show(struct call *c, GError **error)
         const struct affected_thing *last = g_ptr_array_index(things, count - 1);
         jw_string(&c->out, "next", last->id);
     }
+    write_coverage(&c->out, &known);
     jw_object_end(&c->out);
     return true;
 }

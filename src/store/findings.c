@@ -91,6 +91,31 @@ GHashTable *thing_facts_of(struct sql *db, const struct caller *caller, const ch
     return g_steal_pointer(&found);
 }
 
+/* $3: project or ''. */
+#define COUNTED(table) CALLER_SEES(table ".project") " AND ($3 = '' OR " table ".project = $3)"
+#define NODES          " FROM node n WHERE " COUNTED("n")
+#define IMAGES         " FROM image i WHERE i.kind IN ('file', 'rbd') AND " COUNTED("i")
+#define SUBJECTS       " FROM subject s WHERE " COUNTED("s")
+
+bool thing_coverage(struct sql *db, const struct caller *caller, const char *project,
+                    struct thing_coverage *out, GError **error)
+{
+    int64_t n[3];
+    if (!sql_numbers(db, n, G_N_ELEMENTS(n), error,
+                     "SELECT (SELECT count(*)" NODES ") + (SELECT count(*)" IMAGES "),"
+                     " (SELECT count(*)" SUBJECTS " AND s.complete = 0"
+                     " AND (EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"
+                     " OR EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing))),"
+                     " (SELECT count(*)" NODES
+                     " AND NOT EXISTS (SELECT 1 FROM subject s WHERE s.thing = n.id)) +"
+                     " (SELECT count(*)" IMAGES
+                     " AND NOT EXISTS (SELECT 1 FROM subject s WHERE s.thing = i.id))",
+                     "sis", CALLER_VALUES(caller), project != NULL ? project : ""))
+        return false;
+    *out = (struct thing_coverage){ .things = n[0], .incomplete = n[1], .unexamined = n[2] };
+    return true;
+}
+
 /* --- lists of vulnerabilities
  * ----------------------------------------------------------------------- */
 

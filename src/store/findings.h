@@ -31,6 +31,16 @@ struct thing_facts *thing_facts_find(struct sql *db, const struct caller *caller
 GHashTable *thing_facts_of(struct sql *db, const struct caller *caller, const char *const *things,
                            size_t count, GError **error);
 
+/* How far what the caller sees is known: what is not in a list of findings may still have them. */
+struct thing_coverage {
+    int64_t things;     /* nodes, and images of the kinds that are examined */
+    int64_t incomplete; /* of them, those that could not be examined or judged completely */
+    int64_t unexamined; /* of them, those that never were examined */
+};
+/* project NULL: all. */
+bool thing_coverage(struct sql *db, const struct caller *caller, const char *project,
+                    struct thing_coverage *out, GError **error);
+
 /* --- vulnerabilities ----------------------------------------------------------------------------
  */
 

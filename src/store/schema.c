@@ -383,5 +383,9 @@ const struct store_step store_steps[] = {
                     " due BIGINT NOT NULL"
                     ");"
                     "CREATE INDEX late_drop_due ON late_drop (due);" },
+    { "completeness",
+      "ALTER TABLE subject ADD COLUMN complete BIGINT NOT NULL DEFAULT 0;" /* as its summary says */
+      "UPDATE subject SET complete = 1 WHERE summary LIKE '%\"complete\":true}';"
+      "CREATE INDEX subject_incomplete ON subject (project, thing) WHERE complete = 0;" },
     { NULL, NULL },
 };

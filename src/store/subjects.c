@@ -4,8 +4,8 @@
 
 #define COLUMNS                                                                                    \
     "s.number, s.kind, s.thing, s.project, s.frame, s.examined, s.facts, s.contexts, s.installed," \
-    " s.told, s.advisories, s.judged, s.summary"
-#define NAME_COLUMN 13 /* behind them */
+    " s.told, s.advisories, s.judged, s.summary, s.complete"
+#define NAME_COLUMN 14 /* behind them */
 #define EXISTS                                                                                     \
     "(EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"                                          \
     " OR EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing))"
@@ -47,6 +47,7 @@ static struct subject *read_subject(struct sql_rows *rows, GError **error)
     s->advisories = sql_int(rows, 10);
     s->judged = sql_int(rows, 11);
     s->summary = g_strdup(sql_text(rows, 12));
+    s->complete = sql_int(rows, 13) != 0;
     s->installed = read_set(rows, 8, error);
     s->told = s->installed != NULL ? read_set(rows, 9, error) : NULL;
     return s->told != NULL ? g_steal_pointer(&s) : NULL;
@@ -135,11 +136,12 @@ static bool insert_subject(struct sql *db, struct subject *s, GBytes *installed,
     g_autoptr(sql_rows) rows = sql_query(
         db, error,
         "INSERT INTO subject (kind, thing, project, frame, examined, facts, contexts,"
-        " installed, told, counted, advisories, judged, summary, uncounted) VALUES ($1, $2,"
-        " $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 1) ON CONFLICT (thing) DO NOTHING"
-        " RETURNING number",
-        "ssssissbbbiis", thing_kind_name(s->kind), s->thing, s->project, s->frame, s->examined,
-        s->facts, s->contexts, installed, told, NULL, s->advisories, s->judged, s->summary);
+        " installed, told, counted, advisories, judged, summary, complete, uncounted) VALUES ($1,"
+        " $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)"
+        " ON CONFLICT (thing) DO NOTHING RETURNING number",
+        "ssssissbbbiisi", thing_kind_name(s->kind), s->thing, s->project, s->frame, s->examined,
+        s->facts, s->contexts, installed, told, NULL, s->advisories, s->judged, s->summary,
+        (int64_t)s->complete);
     GError *failure = NULL;
     if (rows == NULL)
         return false;
@@ -169,16 +171,17 @@ bool subject_save(struct sql *db, struct subject *s, const struct subject *befor
     return sql_run(db, NULL, error,
                    "UPDATE subject SET frame = $1, examined = $2, facts = $3, contexts = $4,"
                    " installed = coalesce($5, installed), told = $6, advisories = $7, judged = $8,"
-                   " summary = $9, uncounted = CASE WHEN $10 = 1 THEN 1 ELSE uncounted END"
-                   " WHERE number = $11",
-                   "sissbbiisii", s->frame, s->examined, s->facts, s->contexts, installed, told,
-                   s->advisories, s->judged, s->summary, uncounted, s->number) &&
+                   " summary = $9, uncounted = CASE WHEN $10 = 1 THEN 1 ELSE uncounted END,"
+                   " complete = $11 WHERE number = $12",
+                   "sissbbiisiii", s->frame, s->examined, s->facts, s->contexts, installed, told,
+                   s->advisories, s->judged, s->summary, uncounted, (int64_t)s->complete,
+                   s->number) &&
            (!moved || write_carried(db, s, before, error));
 }
 
 bool subject_retell(struct sql *db, const GPtrArray *subjects, GError **error)
 {
-    enum { COLUMNS_SET = 5 };
+    enum { COLUMNS_SET = 6 };
     g_autoptr(GPtrArray) packed = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
     for (guint i = 0; i < subjects->len; i++) {
@@ -187,7 +190,7 @@ bool subject_retell(struct sql *db, const GPtrArray *subjects, GError **error)
         const struct sql_value v[COLUMNS_SET] = {
             { .type = 'i', .number = s->number }, { .type = 'i', .number = s->advisories },
             { .type = 'i', .number = s->judged }, { .type = 'b', .blob = told },
-            { .type = 's', .text = s->summary },
+            { .type = 's', .text = s->summary },  { .type = 'i', .number = s->complete },
         };
         g_ptr_array_add(packed, told);
         g_array_append_vals(values, v, COLUMNS_SET);
@@ -195,7 +198,7 @@ bool subject_retell(struct sql *db, const GPtrArray *subjects, GError **error)
     return sql_run_rows(db, error,
                         "UPDATE subject SET advisories = v.column2, judged = v.column3,"
                         " uncounted = CASE WHEN told = v.column4 THEN uncounted ELSE 1 END,"
-                        " told = v.column4, summary = v.column5"
+                        " told = v.column4, summary = v.column5, complete = v.column6"
                         " FROM (@ROWS@) AS v WHERE subject.number = v.column1",
                         COLUMNS_SET, (const struct sql_value *)(const void *)values->data,
                         subjects->len);

@@ -30,6 +30,7 @@ struct subject {
     int64_t advisories;    /* number of those it was judged by; 0: none */
     int64_t judged;        /* when, Unix microseconds */
     char *summary;         /* JSON */
+    bool complete;         /* "complete" of the summary: all could be examined and judged */
 };
 typedef struct subject subject;
 void subject_free(struct subject *s);

@@ -12,6 +12,7 @@ import pytest
 from hil import Hil
 from introspections import VULNERABILITY, advisories, small_image
 from service import PASSWORD, Service
+from test_remote import Commands
 
 NODE = "/v1/projects/alpha/nodes/db"
 
@@ -260,6 +261,53 @@ def test_the_list_of_vulnerabilities(site):
     assert all(v["things"] == 1 and v["fixable"] == 1 for v in listed)
     feeds = site.call("GET", "/v1/advisories/status").json
     assert feeds["available"] and feeds["feeds"][0]["records"] == 3
+
+
+def encrypt(image):
+    """What is left of a disk to somebody without its key."""
+    image.write_bytes(b"LUKS\xba\xbe\0\2".ljust(1 << 20, b"\0"))
+
+
+def test_what_could_not_be_examined_does_not_pass_for_clean(assay, tmp_path):
+    site = Site(assay, tmp_path)
+    path = f"/v1/vulnerabilities/{VULNERABILITY}"
+    try:
+        site.examine()
+        assert site.call("GET", path).json["coverage"] == {"things": 1, "incomplete": 0,
+                                                           "unexamined": 0}
+        encrypt(site.image)
+        assert site.examine()["coverage"] == "incomplete"
+        events = site.call("GET", "/v1/projects/alpha/events?kind=findings.changed").json["items"]
+        assert [(e["data"]["complete"], e["data"]["counts"]["gone"]) for e in events] == [
+            (True, 0), (False, 2)]
+        gone = site.call("GET", path)
+        assert gone.status == 404 and gone.json["detail"].endswith(
+            "known to have this vulnerability, but of 1 nodes and images 1 could not be examined "
+            "and judged completely, and 0 never were examined"), gone
+        sound = small_image(tmp_path / "images", "sound")
+        for name in ("sound", "new"):
+            site.service.make("/v1/projects/alpha/nodes", {"name": name, "disks": [str(sound)]},
+                              site.tokens["ann"])
+        site.examine("/v1/projects/alpha/nodes/sound")
+        shown = site.call("GET", path).json
+        assert [t["name"] for t in shown["affected"]] == ["sound"]
+        assert shown["coverage"] == {"things": 3, "incomplete": 1, "unexamined": 1}
+        ann = Commands(site.service, assay.path, tmp_path / "ann")
+        ann("login", "--server", site.service.address, "--password-file",
+            site.service.password_file, "ann")
+        done = ann.assay("vulnerability", "show", VULNERABILITY, env=ann.environment)
+        assert done.returncode == 0 and b"sound" in done.stdout
+        assert done.stderr == (b"assay: of 3 nodes and images 1 could not be examined and judged "
+                               b"completely, and 1 never were examined\n")
+    finally:
+        site.service.stop()
+
+
+def test_without_advisories_nothing_passes_for_clean(assay, tmp_path):
+    service = Service(assay.path, tmp_path, environment={"ASSAY_DB": str(tmp_path / "none.db")})
+    gone = service.call("GET", f"/v1/vulnerabilities/{VULNERABILITY}", service.login())
+    assert gone.status == 404 and "there is no advisory database" in gone.json["detail"]
+    service.stop()
 
 
 def test_events_tell_the_steps(site):
