@@ -170,18 +170,35 @@ static void write_finding(struct json_writer *w, const struct finding *f)
     jw_object_end(w);
 }
 
-static bool write_report(struct call *c, const char *frame, GError **error)
+static bool is_told(const struct finding *f)
 {
-    g_autoptr(kept_frame) kept = kept_frame_find(c->db, &c->caller, frame, error);
+    return f->suppressed_by == NULL;
+}
+
+/* M2's shape has no place for what could not be looked at: an empty list must not hide that. */
+static bool is_doubtful(const struct report *r)
+{
+    for (guint i = 0; i < r->findings->len; i++) {
+        if (is_told(g_ptr_array_index(r->findings, i)))
+            return false;
+    }
+    return report_incomplete(r);
+}
+
+static bool write_report(struct call *c, const struct introspection *i, GError **error)
+{
+    g_autoptr(kept_frame) kept = kept_frame_find(c->db, &c->caller, i->frame, error);
     g_autoptr(shared_report) shared =
         kept != NULL ? server_report(c->server, c->db, kept, error) : NULL;
     if (shared == NULL)
         return false;
-    const GPtrArray *findings = shared_report_get(shared)->findings;
+    const struct report *r = shared_report_get(shared);
+    if (is_doubtful(r))
+        return say(c, 500, "%s: could not be examined completely", i->thing_name);
     jw_array_begin(&c->out, NULL);
-    for (guint i = 0; i < findings->len; i++) {
-        const struct finding *f = g_ptr_array_index(findings, i);
-        if (f->suppressed_by == NULL)
+    for (guint k = 0; k < r->findings->len; k++) {
+        const struct finding *f = g_ptr_array_index(r->findings, k);
+        if (is_told(f))
             write_finding(&c->out, f);
     }
     jw_array_end(&c->out);
@@ -195,7 +212,7 @@ static bool tell(struct call *c, const struct introspection *i, GError **error)
     if (i->state != INTROSPECTION_DONE || i->frame == NULL)
         return say(c, 500, "%s: %s", i->thing_name,
                    i->reason != NULL ? i->reason : introspection_state_name(i->state));
-    return write_report(c, i->frame, error);
+    return write_report(c, i, error);
 }
 
 static bool show(struct call *c, GError **error)

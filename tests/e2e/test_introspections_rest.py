@@ -284,6 +284,9 @@ def test_what_could_not_be_examined_does_not_pass_for_clean(assay, tmp_path):
         assert gone.status == 404 and gone.json["detail"].endswith(
             "known to have this vulnerability, but of 1 nodes and images 1 could not be examined "
             "and judged completely, and 0 never were examined"), gone
+        refused = m2(site, "ann", PASSWORD, project="alpha", node="db")
+        assert refused.status == 500, refused
+        assert refused.text.strip() == "db: could not be examined completely"
         sound = small_image(tmp_path / "images", "sound")
         for name in ("sound", "new"):
             site.service.make("/v1/projects/alpha/nodes", {"name": name, "disks": [str(sound)]},
