@@ -3,16 +3,18 @@
 #include "base/error.h"
 #include "config.h"
 
-/* {"program": "0.1.0", "files": false, "disks": [[offset, length, ...], ...]} */
+/* {"program": "0.1.0", "files": false, "format": "", "quiesce": "", "crash_consistent": false,
+ *  "disks": [[offset, length, ...], ...]}
+ * Of the options those that may make another frame of the same disks. */
 
 static bool with_files(const struct course *c)
 {
     return json_is_true(json_object_get(c->reach.options, "files"));
 }
 
-static const char *format_of(const struct course *c)
+static const char *or_empty(const char *text)
 {
-    return c->reach.snapshot.format != NULL ? c->reach.snapshot.format : "";
+    return text != NULL ? text : "";
 }
 
 static char *dump(json_t *owned)
@@ -48,13 +50,31 @@ char *unchanged_reads(const struct course *c, const struct views *v, bool whole)
     json_t *disks = json_array();
     for (guint i = 0; i < v->recorders->len; i++)
         (void)json_array_append_new(disks, ranges_of(g_ptr_array_index(v->recorders, i)));
-    return dump(json_pack("{s:s,s:b,s:s,s:o}", "program", ASSAY_VERSION, "files", with_files(c),
-                          "format", format_of(c), "disks", disks));
+    const struct snapshot_options *o = &c->reach.snapshot;
+    return dump(json_pack("{s:s,s:b,s:s,s:s,s:b,s:o}", "program", ASSAY_VERSION, "files",
+                          with_files(c), "format", or_empty(o->format), "quiesce",
+                          or_empty(o->quiesce), "crash_consistent", o->crash_consistent, "disks",
+                          disks));
 }
 
 static bool same_text(const json_t *object, const char *name, const char *wanted)
 {
     return g_strcmp0(json_string_value(json_object_get(object, name)), wanted) == 0;
+}
+
+static bool same_truth(const json_t *object, const char *name, bool wanted)
+{
+    return json_is_true(json_object_get(object, name)) == wanted;
+}
+
+static bool same_wishes(const struct course *c, const json_t *reads)
+{
+    const struct snapshot_options *o = &c->reach.snapshot;
+    return same_text(reads, "program", ASSAY_VERSION) &&
+           same_text(reads, "format", or_empty(o->format)) &&
+           same_text(reads, "quiesce", or_empty(o->quiesce)) &&
+           same_truth(reads, "crash_consistent", o->crash_consistent) &&
+           same_truth(reads, "files", with_files(c));
 }
 
 /* The JSON arrays of locations are written alike, from the same text. */
@@ -80,9 +100,7 @@ struct kept_frame *unchanged_candidate(const struct course *c, GError **error)
         return NULL;
     }
     json_t *reads = f->reads != NULL ? json_loads(f->reads, 0, NULL) : NULL;
-    bool good = reads != NULL && same_places(c, f) && same_text(reads, "program", ASSAY_VERSION) &&
-                same_text(reads, "format", format_of(c)) &&
-                json_is_true(json_object_get(reads, "files")) == with_files(c);
+    bool good = reads != NULL && same_places(c, f) && same_wishes(c, reads);
     json_decref(reads);
     return good ? g_steal_pointer(&f) : NULL;
 }

@@ -103,6 +103,10 @@ def test_an_unchanged_disk_is_not_read_again(site):
     assert json.loads(row["summary"])["packages"] == 20
     fresh = site.examined("db", "fresh")
     assert not fresh["reused"] and fresh["frame"] != row["frame"]
+    # Wishes that may make another frame of the same bytes.
+    for wish in ({"quiesce": "agent"}, {"crash_consistent": True}, {"quiesce": None}):
+        site.service.call("PATCH", "/v1/projects/p/nodes/db", site.admin, {"options": wish})
+        assert [site.examined("db")["reused"] for _ in range(2)] == [0, 1], wish
     os.utime(image)
     assert not site.examined("db")["reused"]
     # Other wishes need another frame.
