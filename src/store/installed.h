@@ -8,8 +8,10 @@
  * nodes with mostly the same packages cost little more than ten, and the way from a vulnerability
  * to the things that have it is two indexes.
  *
- * Contexts, installed rows and vulnerabilities say nothing about who has them, are added before
- * anything refers to them, and are removed by facts_sweep() when nothing does any more. */
+ * Contexts, installed rows and vulnerabilities say nothing about who has them, and are added before
+ * anything refers to them. Contexts and installed rows are removed by facts_sweep() when nothing
+ * does any more. Vulnerabilities stay: what was told of a thing holds their numbers, and there are
+ * no more of them than advisories have named. */
 #pragma once
 #include "base/arena.h"
 #include "store/sql.h"
