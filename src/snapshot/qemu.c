@@ -222,27 +222,49 @@ static char *qemu_pool(const char *location, const struct snapshot_options *opti
                                            : g_strdup("qemu");
 }
 
+/* Whether the device still writes to that node: a snapshot that others have made within the
+ * machine, or another image in the drive, leaves the node and its bitmap behind, where nothing is
+ * written. */
+static bool uses_node(struct qmp *m, const char *device, const char *node, bool *uses,
+                      GError **error)
+{
+    json_t *blocks = qmp_call(m, "query-block", NULL, error);
+    struct qemu_disk disk;
+    bool ok = blocks != NULL && qemu_disk_find(blocks, device, &disk, error);
+    *uses = ok && g_str_equal(disk.node, node);
+    json_decref(blocks);
+    return ok;
+}
+
+/* Whether a bitmap says that nothing has been written to a node since it was made. */
+static bool is_clean(struct qmp *m, const char *node, const char *bitmap, bool *clean,
+                     GError **error)
+{
+    uint64_t dirty;
+    json_t *nodes = qmp_call(m, "query-named-block-nodes", json_pack("{sb}", "flat", 1), error);
+    *clean = nodes != NULL && qemu_bitmap_count(nodes, node, bitmap, &dirty) && dirty == 0;
+    json_decref(nodes);
+    return nodes != NULL;
+}
+
 /* Only whole disks: the bitmap tells whether anything has been written at all. */
 static bool qemu_unchanged(const char *location, const char *identity,
                            const struct block_range *ranges, size_t count,
                            const struct snapshot_options *options, bool *unchanged, GError **error)
 {
     g_auto(place) p = { 0 };
-    uint64_t dirty;
+    *unchanged = false;
     if (!place_parse(location, &p, error))
         return false;
     g_auto(GStrv) parts = g_strsplit(identity, ":", 3);
     if (g_strv_length(parts) != 3)
         return fail(error, ASSAY_ERROR_INVALID, "%s: '%s' is no identity", location, identity);
     g_autoptr(qmp) m = qmp_connect(p.monitor, error);
-    json_t *nodes =
-        m != NULL ? qmp_call(m, "query-named-block-nodes", json_pack("{sb}", "flat", 1), error)
-                  : NULL;
-    if (nodes == NULL)
+    bool uses;
+    /* In this order: what was clean at the later look was so when the device used the node. */
+    if (m == NULL || !uses_node(m, p.device, parts[1], &uses, error))
         return false;
-    *unchanged = qemu_bitmap_count(nodes, parts[1], parts[2], &dirty) && dirty == 0;
-    json_decref(nodes);
-    return true;
+    return !uses || is_clean(m, parts[1], parts[2], unchanged, error);
 }
 
 const struct snapshot_driver snapshot_qemu_driver = {

@@ -197,6 +197,27 @@ def test_a_bitmap_tells_that_nothing_was_written(assay, machine):
     assert snapshots("unchanged", machine.location(), "qemu:vd0:assay-1") == "changed"
 
 
+def test_a_bitmap_of_a_disk_that_the_machine_has_left_tells_nothing(assay, disk, tmp_path):
+    """A backup tool has the machine write to an overlay; what is below it stays as it is."""
+    base, overlay = tmp_path / "base.qcow2", tmp_path / "overlay.qcow2"
+    run("qemu-img", "convert", "-O", "qcow2", disk, base)
+    run("qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2", overlay)
+    snapshots = Snapshots(assay, {"qemu": {"bitmap": True}})
+    with Machine([(base, "qcow2")]) as machine:
+        handle = snapshots.plan(machine.location())
+        with snapshots.make(handle) as view:
+            identity = view.disk["identity"]
+        snapshots.drop(handle)
+        assert snapshots("unchanged", machine.location(), identity) == "unchanged"
+        machine.own("blockdev-add", node_name="overlay", driver="qcow2", backing=None,
+                    file={"driver": "file", "filename": str(overlay)})
+        machine.own("blockdev-snapshot", node=identity.split(":")[1], overlay="overlay")
+        machine.write("vd0", MEGABYTE, 1)
+        assert len(machine.bitmaps()) == 1, "nobody has written to the disk that has it"
+        assert snapshots("unchanged", machine.location(), identity) == "changed"
+        assert snapshots("unchanged", machine.location("vd0"), identity) == "changed"
+
+
 @pytest.mark.parametrize("location, why", [
     ("qemu:", "absolute"), ("qemu:run/x", "absolute"), ("qemu:/run/../x", "'..'"),
     ("qemu:/run/x#", "no name of a disk"), ("qemu:/run/x#a,b", "no name of a disk"),
