@@ -82,7 +82,8 @@ struct snapshot_driver {
                                   GError **error);
     /* Removes whatever of the handle's there is. */
     bool (*drop)(const char *handle, const struct snapshot_options *options, GError **error);
-    /* The pool that reading loads: "rbd:POOL", "file:DEVICE"; for limits. g_free() */
+    /* The pool that reading loads: "rbd:POOL", "file:DEVICE"; for limits. Asked in transactions:
+     * waits for nothing. g_free() */
     char *(*pool)(const char *location, const struct snapshot_options *options);
     /* Whether none of the ranges that were read from a disk of that identity has changed since; NULL:
      * the identities decide alone. Costs no reading of the disk. */

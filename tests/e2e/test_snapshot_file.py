@@ -1,6 +1,7 @@
 """Files and devices as snapshot drivers see them: in use and not, with clones and without."""
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -274,6 +275,27 @@ def test_dropping_needs_nothing_to_be_there(snapshots, plain):
 
 def test_the_pool_is_the_storage_below(snapshots, plain):
     inside = pathlib.Path(plain) / "a"
-    assert snapshots("pool", inside) == "file"  # not there
-    device = os.stat(old_file(inside)).st_dev
+    device = os.stat(plain).st_dev
     assert snapshots("pool", inside) == f"file:{os.major(device)}:{os.minor(device)}"
+    assert snapshots("pool", plain.parent / "a") != snapshots("pool", inside)
+
+
+def test_the_pool_is_told_while_the_storage_does_not_answer(snapshots, tmp_path):
+    """A file whose filesystem is a process that sleeps."""
+    disk, shown = old_file(tmp_path / "disk.img"), tmp_path / "shown"
+    shown.touch()
+    pid = tmp_path / "qsd.pid"
+    server = subprocess.Popen(
+        ["qemu-storage-daemon", "--blockdev", f"file,node-name=disk,filename={disk}", "--export",
+         f"fuse,id=e,node-name=disk,mountpoint={shown}", "--pidfile", pid])
+    deadline = time.monotonic() + TIMEOUT
+    while not pid.exists():
+        assert server.poll() is None and time.monotonic() < deadline
+    device = os.stat(shown).st_dev
+    server.send_signal(signal.SIGSTOP)
+    try:
+        assert snapshots("pool", shown) == f"file:{os.major(device)}:{os.minor(device)}"
+    finally:
+        server.send_signal(signal.SIGCONT)
+        server.terminate()
+        server.wait(TIMEOUT)
