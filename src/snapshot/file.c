@@ -3,7 +3,9 @@
  * A file that nobody writes to is read as it is. One in use is cloned beside itself (FICLONE):
  * filesystems that can do it take the clone at one instant. The clone's name is removed as soon as
  * it is open, so that the space goes with the process; the handle has the name for the moment
- * between. Where there are no clones, only `crash_consistent` has the file read nevertheless. */
+ * between. Where there are no clones, only `crash_consistent` has the file read nevertheless; one
+ * that could be made but was not (no space, a node that is not stilled) is a failure that may pass.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -114,9 +116,14 @@ static int new_copy(const struct original *o, GError **error)
     return remove_copy(o->folder, o->location, o->copy, error) ? take_fd(&fd) : -1;
 }
 
-/* -1 with *error NULL: this filesystem makes no clones; *why says what it answered. */
+/* -1 with *error NULL: no clones are made here; *why says what the filesystem answered. */
 static int clone_file(const struct original *o, const char **why, GError **error)
 {
+    if (faccessat(o->folder, ".", W_OK, AT_EACCESS) != 0 &&
+        (errno == EACCES || errno == EPERM || errno == EROFS)) {
+        *why = g_strerror(errno);
+        return -1;
+    }
     autoclose int fd = new_copy(o, error);
     if (fd < 0)
         return -1;
@@ -226,8 +233,10 @@ static int open_used(const struct original *o, const char *writer, struct file_v
         v->clone = fcntl(clone, F_DUPFD_CLOEXEC, 0);
         return clone;
     }
-    if (failure != NULL)
-        why = failure->message;
+    if (failure != NULL) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return -1;
+    }
     if (!options->crash_consistent) {
         (void)fail(error, ASSAY_ERROR_DENIED,
                    "%s: %s, and there is no snapshot of it (%s); crash_consistent lets it be read "

@@ -4,12 +4,14 @@ import pathlib
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
 
 from conftest import TIMEOUT, run
 from snapshots import Refused, Snapshots
+from test_snapshot_quiesce import Agent
 
 MEGABYTE = 1 << 20
 CONTENT = os.urandom(MEGABYTE) + bytes(6 * MEGABYTE) + os.urandom(MEGABYTE)
@@ -157,6 +159,44 @@ def test_a_clone_shows_one_instant(snapshots, cloning, tmp_path):
             assert now[:4096] == b"\xee" * 4096 and now[-4096:] == b"\xdd" * 4096
         snapshots.drop(handle)
     assert os.stat(disk).st_ino == before.st_ino
+
+
+def test_a_failure_that_may_pass_is_not_taken_for_a_lack_of_clones(assay, cloning, tmp_path):
+    """Neither read as it is then, nor refused for good."""
+    with tempfile.TemporaryDirectory(prefix="assay-agent-") as folder:
+        path = os.path.realpath(folder) + "/agent"
+        agent = Agent(path, {"guest-fsfreeze-freeze": b'{"error": {"desc": "busy"}}\n'})
+        snapshots = Snapshots(assay, {"agents": {"/*": path}})
+        disk = old_file(cloning / "disk.img")
+        with open(disk, "r+b"):
+            handle = snapshots.plan(disk)
+            for options in ((), ("--crash-consistent",)):
+                with pytest.raises(Refused, match="i/o: .*guest-fsfreeze-freeze: busy"):
+                    snapshots.make(handle, "--quiesce", "agent", *options)
+            agent.answers.clear()
+            with snapshots.make(handle, "--quiesce", "agent", "--crash-consistent") as view:
+                assert "note" not in view.disk
+                assert view.read(tmp_path / "out") == CONTENT
+        agent.listener.close()
+
+
+def test_where_no_clone_may_be_made_it_is_read_as_it_is(snapshots, cloning, tmp_path):
+    """The images of a host, shown to the worker so that it cannot write."""
+    old_file(cloning / "disk.img")
+    shown = tmp_path / "shown"
+    shown.mkdir()
+    run("mount", "--bind", cloning, shown)
+    try:
+        run("mount", "-o", "remount,bind,ro", shown)
+        handle = snapshots.plan(shown / "disk.img")
+        with open(cloning / "disk.img", "r+b"):
+            with pytest.raises(Refused, match="denied: .*Read-only file system.*crash_consistent"):
+                snapshots.make(handle)
+            with snapshots.make(handle, "--crash-consistent") as view:
+                assert view.read(tmp_path / "out") == CONTENT
+                assert "Read-only file system" in view.disk["note"]
+    finally:
+        run("umount", shown)
 
 
 def test_a_program_that_has_it_open_for_writing_is_noticed(snapshots, cloning, plain):

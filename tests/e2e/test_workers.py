@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -16,6 +17,7 @@ from conftest import REPOSITORY, TIMEOUT, run
 from introspections import Store, Worker, small_image
 from postgres import Postgres
 from service import Service
+from test_snapshot_quiesce import Agent
 
 STEPS = ["snapshot", "open", "inspect", "drop", "frame", "match", "report"]
 
@@ -166,6 +168,28 @@ def test_a_disk_in_use_is_under_a_snapshot_for_a_share_of_its_time(assay, tmp_pa
     # What the step of the snapshot does before it is made is not counted.
     assert second["started"] - first["started"] > 10 * 0.8 * under
     assert worker.stop()[0] == 0
+
+
+def test_a_guest_agent_that_is_busy_is_asked_again(assay, tmp_path, held):
+    """The job of a node whose image is in use is not given up for it."""
+    with tempfile.TemporaryDirectory(prefix="assay-agent-") as folder:
+        path = os.path.realpath(folder) + "/agent"
+        agent = Agent(path, {"guest-fsfreeze-freeze": b'{"error": {"desc": "busy"}}\n'})
+        config = tmp_path / "assay.yaml"
+        config.write_text(json.dumps({"storage": {"agents": {"/*": path}}}))
+        fleet = Fleet(assay, tmp_path, [held], 1, options={"quiesce": "agent"})
+        fleet.environment["ASSAY_WORKERS_BACKOFF_SECONDS"] = "1"
+        identifier = fleet.ask("n0")
+        worker = fleet.worker("--config", config)
+        number = fleet.store.introspection(identifier)["job"]
+        job = f"SELECT state, reason FROM job WHERE id = '{number}'"
+        fleet.store.wait(identifier, lambda _: fleet.store.rows(job)[0]["reason"] is not None)
+        found, = fleet.store.rows(job)
+        assert found["state"] in ("queued", "running") and "busy" in found["reason"], found
+        agent.answers.clear()
+        assert fleet.store.ended(identifier)["state"] == "done"
+        assert not agent.frozen and worker.stop()[0] == 0
+        agent.listener.close()
 
 
 def test_a_worker_that_stops_gives_its_jobs_back(assay, tmp_path, held):
