@@ -13,10 +13,12 @@
 static bool drop_left(const struct worker_settings *settings, struct sql *db,
                       struct introspection *i, GError **error)
 {
+    g_autofree char *before = g_strdup(i->handles);
     bool changed;
-    return g_str_equal(i->handles, "[]") ||
-           (course_drop_later(db, i, error) && course_drop(settings, db, i, &changed, error) &&
-            introspection_save(db, i, error));
+    return g_str_equal(before, "[]") ||
+           (course_drop_later(db, i, error) &&
+            course_drop(settings, db, i, SNAPSHOT_NOT_USED, &changed, error) &&
+            introspection_set_handles(db, i->id, before, i->handles, error));
 }
 
 struct giving_up {
@@ -70,7 +72,7 @@ static bool drop_again(const struct worker_settings *settings, struct sql *db,
         return false;
     g_free(i->handles);
     i->handles = g_strdup(d->handles);
-    return course_drop(settings, db, i, &changed, error);
+    return course_drop(settings, db, i, SNAPSHOT_NOT_USED, &changed, error);
 }
 
 static bool sweep_late(const struct worker_settings *settings, struct sql *db, GError **error)

@@ -233,17 +233,30 @@ static char *secret_of(const struct worker_settings *settings, struct sql *db,
     return name != NULL ? credential_secret(db, settings->seal, row->project, name, NULL) : NULL;
 }
 
-bool course_drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
-                 bool *changed, GError **error)
+enum which { DROP_ALL, DROP_STAYING, DROP_OTHERS };
+
+static bool is_wanted(enum which which, const json_t *handle)
+{
+    bool stays = json_object_get(handle, "keep") != NULL;
+    return which == DROP_ALL || (which == DROP_STAYING) == stays;
+}
+
+static bool drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
+                 enum snapshot_use use, enum which which, bool *changed, GError **error)
 {
     json_t *handles = json_loads(row->handles, 0, NULL), *left = json_array(), *one;
     bool ok = true;
     size_t i;
     *changed = false;
     json_array_foreach(handles, i, one) {
+        if (!is_wanted(which, one)) {
+            (void)json_array_append(left, one);
+            continue;
+        }
         char *handle = json_dumps(one, JSON_COMPACT), *secret = secret_of(settings, db, row, one);
         const struct snapshot_options options = { .settings = &settings->snapshots,
-                                                  .secret = secret };
+                                                  .secret = secret,
+                                                  .use = use };
         if (snapshot_drop(handle, &options, ok ? error : NULL)) {
             *changed = true;
         } else {
@@ -257,4 +270,18 @@ bool course_drop(const struct worker_settings *settings, struct sql *db, struct 
     json_decref(left);
     json_decref(handles);
     return ok;
+}
+
+bool course_drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
+                 enum snapshot_use use, bool *changed, GError **error)
+{
+    enum which which = use == SNAPSHOT_COMPARED ? DROP_OTHERS : DROP_ALL;
+    return drop(settings, db, row, use, which, changed, error);
+}
+
+bool course_keep(struct course *c, GError **error)
+{
+    bool changed;
+    return drop(c->run->settings, c->run->db, c->row, SNAPSHOT_COMPARED, DROP_STAYING, &changed,
+                error);
 }

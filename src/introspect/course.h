@@ -57,10 +57,13 @@ void course_set_handles(struct course *c, const GPtrArray *handles);
  * that run may not have ended. */
 bool course_drop_later(struct sql *db, const struct introspection *row, GError **error);
 /* Drops the snapshots of all handles of a row, with the credentials that made them; those that
- * could not be dropped stay in it. *changed says whether any was, so that the row has to be saved.
- * The first failure is the error. */
+ * could not be dropped stay in it, and, as SNAPSHOT_COMPARED, those for course_keep(). *changed
+ * says whether any was, so that the row has to be saved. The first failure is the error. */
 bool course_drop(const struct worker_settings *settings, struct sql *db, struct introspection *row,
-                 bool *changed, GError **error);
+                 enum snapshot_use use, bool *changed, GError **error);
+/* Has the snapshots stay in the storage that are to be compared with, and takes them out of the
+ * row: right before what was read of them is kept. */
+bool course_keep(struct course *c, GError **error);
 /* The locations of a thing's disks, owned strings. */
 GPtrArray *course_places(const struct thing *t, GError **error);
 

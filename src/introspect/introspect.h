@@ -19,5 +19,8 @@ bool introspect_possible(enum thing_kind kind, const struct thing *t, GError **e
  * introspection's identifier; g_free(). When one is already waiting for the same thing (with the
  * same wishes), its identifier. ASSAY_ERROR_UNSUPPORTED as introspect_possible(). */
 char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error);
+/* Before a thing is deleted, in a transaction of the caller's: has dropped what stays in the
+ * storage for its last frame to be compared with. */
+bool introspect_forget(struct sql *db, const struct thing *t, GError **error);
 /* In a transaction of the caller's; ASSAY_ERROR_NOT_FOUND when it is not unfinished. */
 bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error);

@@ -8,6 +8,7 @@
 #include "frame/formats.h"
 #include "inspect/inspect.h"
 #include "introspect/judge.h"
+#include "introspect/kept.h"
 #include "introspect/pace.h"
 #include "introspect/tell.h"
 #include "introspect/unchanged.h"
@@ -150,18 +151,30 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
  */
 
 /* What cannot be dropped now does not spoil what was found: the sweep tries again. */
-static bool drop(struct course *c, struct views **v, GError **error)
+static void tell_left(const struct course *c, const char *step, const GError *failure)
+{
+    log_line("warning", "introspection %s: %s: %s; tried again later", c->row->id, step,
+             failure->message);
+}
+
+static enum snapshot_use use_of(const struct outcome *o)
+{
+    return o->reused != NULL  ? SNAPSHOT_NOT_USED
+           : o->reads != NULL ? SNAPSHOT_COMPARED
+                              : SNAPSHOT_USED;
+}
+
+static bool drop(struct course *c, struct views **v, const struct outcome *o, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     bool changed;
     if (!course_step(c, "drop", error))
         return false;
     g_clear_pointer(v, views_free);
-    bool dropped = course_drop(c->run->settings, c->run->db, c->row, &changed, &failure);
+    bool dropped = course_drop(c->run->settings, c->run->db, c->row, use_of(o), &changed, &failure);
     pace_release(c, true);
     if (!dropped)
-        log_line("warning", "introspection %s: drop: %s; tried again later", c->row->id,
-                 failure->message);
+        tell_left(c, "drop", failure);
     return course_save(c, NULL, error);
 }
 
@@ -227,6 +240,7 @@ static bool match(struct course *c, struct outcome *o, GError **error)
 struct ending {
     struct course *course;
     const struct outcome *outcome;
+    const char *left; /* handles of what could not be dropped */
 };
 
 static char *places_json(const struct course *c)
@@ -241,9 +255,12 @@ static char *places_json(const struct course *c)
     return copy;
 }
 
-static bool keep_frame(struct sql *db, struct course *c, const struct outcome *o, GError **error)
+static bool keep_frame(struct sql *db, struct course *c, const struct outcome *o, const char *left,
+                       GError **error)
 {
     g_autofree char *places = places_json(c);
+    if (!kept_pass_on(db, c, left, places, o->identities, error))
+        return false;
     const struct kept_frame_values values = { .kind = c->row->kind,
                                               .thing = c->thing,
                                               .introspection = c->row->id,
@@ -283,7 +300,7 @@ static bool end(struct sql *db, void *user, GError **error)
     if (e->outcome->reused != NULL) {
         g_free(c->row->frame);
         c->row->frame = g_strdup(e->outcome->reused->id);
-    } else if (!keep_frame(db, c, e->outcome, error)) {
+    } else if (!keep_frame(db, c, e->outcome, e->left, error)) {
         return false;
     }
     return tell_judgement(db, c, e->outcome, error) && introspection_save(db, c->row, error) &&
@@ -292,7 +309,12 @@ static bool end(struct sql *db, void *user, GError **error)
 
 static bool finish(struct course *c, const struct outcome *o, bool *mine, GError **error)
 {
-    struct ending e = { .course = c, .outcome = o };
+    g_autoptr(GError) failure = NULL;
+    g_autofree char *handles = g_strdup(c->row->handles);
+    if (use_of(o) == SNAPSHOT_COMPARED && !course_keep(c, &failure))
+        tell_left(c, "keep", failure);
+    g_autofree char *left = g_strdup(c->row->handles);
+    struct ending e = { .course = c, .outcome = o, .left = left };
     g_autofree char *result = g_strdup_printf("{\"introspection\":\"%s\"}", c->row->id);
     course_end_step(c);
     g_free(c->row->step);
@@ -301,7 +323,12 @@ static bool finish(struct course *c, const struct outcome *o, bool *mine, GError
     c->row->state = INTROSPECTION_DONE;
     c->row->finished = store_now();
     c->row->reused = o->reused != NULL;
-    return queue_done(c->run->db, c->run->job, result, end, &e, mine, error);
+    bool ok = queue_done(c->run->db, c->run->job, result, end, &e, mine, error);
+    if (!ok || !*mine) { /* then nothing stays, either */
+        g_free(c->row->handles);
+        c->row->handles = g_steal_pointer(&handles);
+    }
+    return ok;
 }
 
 /* --- the run -----------------------------------------------------------------------------------
@@ -312,7 +339,7 @@ static bool begin(struct course *c, GError **error)
     bool changed;
     if (!course_drop_later(c->run->db, c->row, error))
         return false;
-    if (!course_drop(c->run->settings, c->run->db, c->row, &changed, error)) {
+    if (!course_drop(c->run->settings, c->run->db, c->row, SNAPSHOT_NOT_USED, &changed, error)) {
         g_prefix_error(error, "clearing away what a run before left: ");
         return false;
     }
@@ -339,7 +366,7 @@ static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine
         return false;
     if (o->reused == NULL && !inspect(c, *v, o, error))
         return false;
-    if (*v != NULL && !drop(c, v, error))
+    if (*v != NULL && !drop(c, v, o, error))
         return false;
     if (o->reused == NULL && (!pack(c, o, error) || !match(c, o, error)))
         return false;
@@ -359,7 +386,7 @@ static void undo(struct course *c, const GError *failure)
 {
     g_autoptr(GError) error = NULL;
     bool changed;
-    if (!course_drop(c->run->settings, c->run->db, c->row, &changed, &error))
+    if (!course_drop(c->run->settings, c->run->db, c->row, SNAPSHOT_NOT_USED, &changed, &error))
         log_line("warning", "introspection %s: %s", c->row->id, error->message);
     g_clear_error(&error);
     g_free(c->row->reason);

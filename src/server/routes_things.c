@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "introspect/introspect.h"
 #include "server/introspection_json.h"
 #include "server/routes.h"
 #include "store/findings.h"
@@ -270,7 +271,7 @@ static bool delete (struct call *c, GError **error)
 {
     int64_t version;
     g_autoptr(thing) t = find(c, error);
-    return t != NULL && call_if_match(c, &version, error) &&
+    return t != NULL && call_if_match(c, &version, error) && introspect_forget(c->db, t, error) &&
            thing_delete(c->db, kind_of(c), c->project->id, t->id, version, error) &&
            call_no_content(c);
 }

@@ -6,9 +6,10 @@
  * names a snapshot itself is read at that one, and none is made.
  *
  * Ceph cannot say what has changed since a snapshot that is gone. With `keep_snapshots` in the
- * settings of the cluster the snapshot of the last light view stays as "assay-kept-ID", one an
- * image; the object maps then tell which objects were written to since. It costs the image the
- * space of what has been overwritten, and a copy of each object at its first write. */
+ * settings of the cluster the snapshot of the last light view that was read to its end stays as
+ * "assay-kept-ID", one an image; the object maps then tell which objects were written to since. It
+ * costs the image the space of what has been overwritten, and a copy of each object at its first
+ * write. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -75,6 +76,19 @@ static char *rbd_pool_name(const char *location, const struct snapshot_options *
     return rbd_name_parse(location, &name, NULL)
                ? g_strdup_printf("rbd:%s/%s", cluster_of(&name), name.pool)
                : NULL;
+}
+
+static char *rbd_kept(const char *location, const char *identity)
+{
+    const char *name = g_str_has_prefix(identity, "rbd:") ? strchr(identity, '#') : NULL;
+    if (name == NULL || !g_str_has_prefix(name + 1, KEPT_PREFIX))
+        return NULL;
+    json_t *object =
+        handle_new(&snapshot_rbd_driver, location, name + 1 + strlen(KEPT_PREFIX), NULL);
+    if (object == NULL)
+        return NULL;
+    (void)json_object_set_new(object, "kept", json_string(name + 1));
+    return handle_text(object);
 }
 
 #if HAVE_RBD
@@ -242,21 +256,24 @@ static bool remove_snapshot(struct original *o, const char *snapshot, GError **e
     return r >= 0 || fail_rbd(error, r, "%s: removing its snapshot %s", o->label, snapshot);
 }
 
-static bool is_kept(const char *name, const char *except)
+/* Names are made of identifiers, which sort by time. */
+static bool is_kept(const char *name, const char *except, const char *newest)
 {
-    return g_str_has_prefix(name, KEPT_PREFIX) && g_strcmp0(name, except) != 0;
+    return g_str_has_prefix(name, KEPT_PREFIX) && g_strcmp0(name, except) != 0 &&
+           (newest == NULL || strcmp(name, newest) <= 0);
 }
 
-/* Removes the kept snapshots of earlier views, except that one (NULL: all). */
-static bool remove_kept(struct original *o, const char *except, GError **error)
+/* Removes the kept snapshots of earlier views, except that one (NULL: all), and none that is newer
+ * than that one (NULL: all). */
+static bool remove_kept(struct original *o, const char *except, const char *newest, GError **error)
 {
     g_auto(snapshots) all = { 0 };
     bool ok = snapshots_list(o, &all, error);
     for (int i = 0; ok && i < all.count; i++) {
         g_autofree char *was = name_in_trash(o, all.list[i].id);
-        if (is_kept(all.list[i].name, except))
+        if (is_kept(all.list[i].name, except, newest))
             ok = remove_snapshot(o, all.list[i].name, error);
-        else if (is_kept(was, except))
+        else if (is_kept(was, except, newest))
             ok = remove_from_trash(o, &all.list[i], error);
     }
     return ok;
@@ -271,27 +288,44 @@ static bool keep_snapshot(struct original *o, const char *snapshot, const char *
         return true;
     if (r < 0)
         return fail_rbd(error, r, "%s: keeping its snapshot %s", o->label, snapshot);
-    return remove_kept(o, kept, error);
+    return remove_kept(o, kept, NULL, error);
 }
 
-static bool drop_snapshot(struct original *o, const json_t *handle, GError **error)
+/* The snapshot, also when it was to be kept, and was, but nothing came of that. */
+static bool remove_unused(struct original *o, const char *snapshot, const char *keep,
+                          GError **error)
+{
+    if (!remove_snapshot(o, snapshot, error))
+        return false;
+    if (keep == NULL)
+        return true;
+    g_autofree char *kept = g_strconcat(KEPT_PREFIX, keep, NULL);
+    return remove_snapshot(o, kept, error);
+}
+
+static bool drop_snapshot(struct original *o, const json_t *handle, enum snapshot_use use,
+                          GError **error)
 {
     const char *snapshot = handle_get(handle, "snapshot"), *keep = handle_get(handle, "keep");
-    int r = snapshot != NULL ? open_original(o, false) : -ENOENT;
+    const char *kept = handle_get(handle, "kept");
+    int r = snapshot != NULL || kept != NULL ? open_original(o, false) : -ENOENT;
     if (r == -ENOENT) /* gone, and its snapshots with it */
         return true;
     if (r < 0)
         return fail_open(o, r, error);
-    if (keep != NULL)
+    if (kept != NULL)
+        return remove_kept(o, NULL, kept, error);
+    if (keep != NULL && use == SNAPSHOT_COMPARED)
         return keep_snapshot(o, snapshot, keep, error);
-    return remove_snapshot(o, snapshot, error) && remove_kept(o, NULL, error);
+    return remove_unused(o, snapshot, keep, error) &&
+           (use == SNAPSHOT_NOT_USED || remove_kept(o, NULL, NULL, error));
 }
 
 static bool drop_parts(struct original *o, const json_t *handle,
                        const struct snapshot_options *options, GError **error)
 {
     const char *copy = handle_get(handle, "copy");
-    return drop_snapshot(o, handle, error) &&
+    return drop_snapshot(o, handle, options->use, error) &&
            (copy == NULL || rbd_copy_drop(o->pool, copy, options, error));
 }
 
@@ -605,4 +639,5 @@ const struct snapshot_driver snapshot_rbd_driver = {
     .unchanged = rbd_unchanged,
     .verify = rbd_verify,
     .close = rbd_view_close,
+    .kept = rbd_kept,
 };

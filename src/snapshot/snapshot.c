@@ -70,6 +70,12 @@ bool snapshot_verify(struct snapshot_view *v, GError **error)
     return v->drv->verify == NULL || v->drv->verify(v, error);
 }
 
+char *snapshot_kept(const char *location, const char *identity)
+{
+    const struct snapshot_driver *d = snapshot_driver_of(location, NULL);
+    return d != NULL && d->kept != NULL ? d->kept(location, identity) : NULL;
+}
+
 bool snapshot_wanted(const struct snapshot_options *options, GError **error)
 {
     return options->wanted == NULL || options->wanted(options->user) ||

@@ -27,6 +27,13 @@ struct snapshot_settings {
 /* Whether that member is well-formed; NULL is. Touches nothing. */
 bool snapshot_settings_check(const json_t *storage, GError **error);
 
+/* What became of what was read of a view. */
+enum snapshot_use {
+    SNAPSHOT_NOT_USED, /* nothing: what was kept of one before it is still compared with */
+    SNAPSHOT_USED,     /* it is the newest that is known: nothing is compared with any more */
+    SNAPSHOT_COMPARED, /* so it is, and it will be asked what has changed since */
+};
+
 struct snapshot_options {
     const struct snapshot_settings *settings; /* NULL: what is usual on this host */
     const char *format;    /* of the image: "raw", "qcow2"; NULL: by content */
@@ -38,6 +45,7 @@ struct snapshot_options {
     const char *secret;    /* the credential that the node names, decrypted; NULL: none */
     struct throttle *const *rates; /* what making a full copy may read; as block_throttle_new() */
     size_t rate_count;
+    enum snapshot_use use; /* of what is dropped */
     bool (*wanted)(void *user); /* whether to go on, asked while something takes long; NULL: yes */
     void *user;
 };
@@ -80,7 +88,8 @@ struct snapshot_driver {
      * ASSAY_ERROR_BUSY-like refusals (in use, not crash_consistent) are ASSAY_ERROR_DENIED. */
     struct snapshot_view *(*make)(const char *handle, const struct snapshot_options *options,
                                   GError **error);
-    /* Removes whatever of the handle's there is. */
+    /* Removes whatever of the handle's there is. That of a handle with a member "keep" stays, in
+     * place of what has stayed before, if it is dropped as SNAPSHOT_COMPARED. */
     bool (*drop)(const char *handle, const struct snapshot_options *options, GError **error);
     /* The pool that reading loads: "rbd:POOL", "file:DEVICE"; for limits. Asked in transactions:
      * waits for nothing. g_free() */
@@ -94,6 +103,10 @@ struct snapshot_driver {
     /* After the reading: whether the view has held until now. False with the reason: the storage
      * lost it, or the original, read as it is, was taken into use. NULL: it always holds. */
     bool (*verify)(struct snapshot_view *v, GError **error);
+    /* The handle of what stays in the storage of a view of that identity, to be compared with;
+     * dropping it drops what earlier ones have left, too. g_free() NULL: nothing stays. The driver
+     * need not have this. */
+    char *(*kept)(const char *location, const char *identity);
 };
 /* NULL-terminated. */
 extern const struct snapshot_driver *const snapshot_drivers[];
@@ -107,6 +120,7 @@ struct snapshot_view *snapshot_make(const char *handle, const struct snapshot_op
                                     GError **error);
 bool snapshot_drop(const char *handle, const struct snapshot_options *options, GError **error);
 bool snapshot_verify(struct snapshot_view *v, GError **error);
+char *snapshot_kept(const char *location, const char *identity);
 
 /* For drivers: false with an error when the caller does not want them to go on. */
 bool snapshot_wanted(const struct snapshot_options *options, GError **error);

@@ -211,6 +211,14 @@ bool introspection_save(struct sql *db, const struct introspection *i, GError **
            there(changed, error);
 }
 
+bool introspection_set_handles(struct sql *db, const char *id, const char *before,
+                               const char *handles, GError **error)
+{
+    return sql_run(db, NULL, error,
+                   "UPDATE introspection SET handles = $3 WHERE id = $1 AND handles = $2", "sss",
+                   id, before, handles);
+}
+
 GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error)
 {
     g_autoptr(sql_rows) rows =

@@ -68,6 +68,10 @@ bool introspection_set_job(struct sql *db, const char *id, const char *job, GErr
 /* Writes state, times, step, steps, handles, reason, frame and what is known at the end, as they
  * are in the struct. ASSAY_ERROR_NOT_FOUND when it is gone, with its project. */
 bool introspection_save(struct sql *db, const struct introspection *i, GError **error);
+/* Only the handles, unless they are others by now than they were: then somebody has more to be
+ * dropped, and nothing is done. */
+bool introspection_set_handles(struct sql *db, const char *id, const char *before,
+                               const char *handles, GError **error);
 /* Those of the states done, failed and cancelled whose handles have not been dropped, at most so
  * many. */
 GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error);

@@ -119,9 +119,29 @@ static bool has_snapshots(struct sql *db, const char *id)
     return rows != NULL && sql_rows_next(rows, NULL);
 }
 
+/* Nor would anybody know any more of those that Ceph keeps for the newest frames: identities end
+ * with their names. */
+static bool keeps_snapshots(struct sql *db, const char *id)
+{
+    g_autoptr(sql_rows) rows =
+        sql_query(db, NULL,
+                  "SELECT 1 FROM frame WHERE identities LIKE '%#assay-kept-%' AND id IN"
+                  " (SELECT max(id) FROM frame WHERE project = $1 GROUP BY thing)"
+                  " AND (thing IN (SELECT id FROM node WHERE project = $1)"
+                  " OR thing IN (SELECT id FROM image WHERE project = $1)) LIMIT 1",
+                  "s", id);
+    return rows != NULL && sql_rows_next(rows, NULL);
+}
+
 bool project_delete(struct sql *db, const char *id, int64_t version, GError **error)
 {
     uint64_t changed;
+    if (keeps_snapshots(db, id)) {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
+                    "snapshots are kept in the storage for nodes or images of the project; delete "
+                    "those first");
+        return false;
+    }
     if (has_snapshots(db, id)) {
         g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
                     "a disk of the project is being examined; cancel that, or wait");

@@ -83,8 +83,9 @@ class Snapshots:
     def make(self, handle, *options):
         return View(self.command(options, "make", handle))
 
-    def drop(self, handle):
-        assert self("drop", handle) == "ok"
+    def drop(self, handle, *options):
+        """As if what was read were kept, and compared with later, unless options say otherwise."""
+        assert self("drop", handle, options=options) == "ok"
 
     def killed_in(self, function, *words, options=()):
         """Does what the words say, and dies as it calls that function of a loaded library."""

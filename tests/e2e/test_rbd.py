@@ -444,6 +444,56 @@ def test_a_kept_snapshot_tells_what_has_changed(assay, cluster, image):
     assert cluster.snapshots(f"rbd/{image}") == []
 
 
+def test_what_came_to_nothing_leaves_the_kept_snapshot(assay, cluster, image):
+    keeping = Snapshots(assay, storage(cluster, keep_snapshots=True))
+    location, name = f"rbd:rbd/{image}", f"rbd/{image}"
+    nothing, not_compared = ("--use", "0"), ("--use", "1")
+
+    def look(*drops, options=()):
+        handle = keeping.plan(location, *options)
+        with keeping.make(handle, *options) as view:
+            identity = view.disk["identity"]
+        for use in drops:
+            keeping.drop(handle, *use)
+        return identity
+
+    first = look(())
+    kept = cluster.snapshots(name)
+    look(nothing)
+    look(nothing, options=["--deep"])
+    assert cluster.snapshots(name) == kept
+    assert keeping("unchanged", location, first, "0:65536") == "unchanged"
+    # Kept for a frame that was not kept then; and one that nothing is compared with.
+    look((), nothing)
+    assert cluster.snapshots(name) == []
+    look(())
+    look(not_compared)
+    assert cluster.snapshots(name) == []
+
+
+def test_a_kept_snapshot_has_a_handle(assay, cluster, image):
+    keeping = Snapshots(assay, storage(cluster, keep_snapshots=True))
+    location, name = f"rbd:rbd/{image}", f"rbd/{image}"
+
+    def look():
+        handle = keeping.plan(location)
+        with keeping.make(handle) as view:
+            identity = view.disk["identity"]
+        keeping.drop(handle)
+        return keeping("kept", location, identity)
+
+    first, second = look(), look()
+    keeping.drop(first)
+    assert len(cluster.snapshots(name)) == 1, "it is a newer one"
+    cluster.rbd("snap", "create", f"{name}@assay-kept-000")  # that was left behind, earlier
+    cluster.rbd("snap", "create", f"{name}@mine")
+    keeping.drop(second)
+    keeping.drop(second)
+    assert cluster.snapshots(name) == ["mine"]
+    assert keeping("kept", f"{location}@mine", "rbd:fsid/1:abc@4") == "nothing"
+    assert keeping("kept", location, "") == "nothing"
+
+
 def test_credentials(assay, cluster, image, content, tmp_path):
     keyring = cluster.user("operator", "mon", "profile rbd", "osd", "profile rbd pool=rbd")
     key = keyring.read_text().split("key = ")[1].strip()

@@ -141,6 +141,37 @@ def test_an_unchanged_image_is_not_read_again(cluster, make_site, small, smaller
         assert site.examined("db")["reused"]
 
 
+def test_a_kept_snapshot_stays_as_long_as_its_frame(cluster, make_site, small):
+    """Whatever becomes of a later introspection; and it goes when the node is elsewhere, or gone."""
+    site = make_site({"ASSAY_WORKERS_SNAPSHOT_PERCENT": "100"}, keep_snapshots=True)
+    path = "/v1/projects/p/nodes/db"
+    with imported(cluster, small, "held") as location, imported(cluster, small, "next") as other:
+        site.node("db", location)
+        site.node("slow", location, bytes_per_second=4096)
+        first = site.examined("db")
+        kept = cluster.snapshots("rbd/held")
+        assert len(kept) == 1
+        reading = site.ask("slow")
+        site.store.wait(reading, lambda row: row["step"] == "inspect")
+        site.cancel(reading)
+        assert site.store.ended(reading)["state"] == "cancelled"
+        site.store.wait(reading, lambda row: row["handles"] == "[]")
+        assert cluster.snapshots("rbd/held") == kept
+        again = site.examined("db")
+        assert again["reused"] and again["frame"] == first["frame"]
+        moved = site.service.call("PATCH", path, site.admin, {"disks": [other]})
+        assert moved.status == 200, moved
+        last = site.examined("db")
+        assert last["state"] == "done" and not last["reused"]
+        assert len(cluster.snapshots("rbd/next")) == 1
+        refused = site.service.call("DELETE", "/v1/projects/p", site.admin)
+        assert refused.status == 409 and "kept in the storage" in refused.json["detail"]
+        assert site.service.call("DELETE", path, site.admin).status == 204
+        site.store.wait(last["id"], lambda row: row["handles"] == "[]")
+        assert cluster.snapshots("rbd/held") == cluster.snapshots("rbd/next") == []
+        assert site.service.call("DELETE", "/v1/projects/p", site.admin).status == 204
+
+
 def kill_in_each_step(assay, cluster, location, folder, wishes):
     """As soon as the store says that the step is there; one that passes too fast is tried again."""
     fleet = Fleet(assay, folder, [pathlib.PurePosixPath(location)], 1)

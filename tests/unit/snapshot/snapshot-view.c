@@ -1,5 +1,6 @@
 /* Snapshots by hand, for tests/e2e: snapshot-view [OPTION...] plan LOCATION ID, make HANDLE,
- * drop HANDLE, pool LOCATION, unchanged LOCATION IDENTITY [OFFSET:LENGTH...].
+ * drop HANDLE, pool LOCATION, kept LOCATION IDENTITY, unchanged LOCATION IDENTITY
+ * [OFFSET:LENGTH...].
  *
  * make prints what the view is as a line of JSON, and then does what standard input says: "read
  * FILE" writes the first disk's bytes, "verify". Each is answered by a line. With --kill-at N the
@@ -17,12 +18,13 @@
 
 #include "snapshot/snapshot.h"
 
-static int kill_at, stop_at;
+static int kill_at, stop_at, use_of_it = SNAPSHOT_COMPARED;
 static char *settings_text, *format, *quiesce, *secret, *kill_in;
 static gboolean deep, crash_consistent;
 static const GOptionEntry entries[] = {
     { "kill-at", 0, 0, G_OPTION_ARG_INT, &kill_at, NULL, "N" },
     { "stop-at", 0, 0, G_OPTION_ARG_INT, &stop_at, NULL, "N" }, /* not wanted when asked so often */
+    { "use", 0, 0, G_OPTION_ARG_INT, &use_of_it, NULL, "N" },   /* enum snapshot_use */
     { "secret", 0, 0, G_OPTION_ARG_STRING, &secret, NULL, "TEXT" },
     { "kill-in", 0, 0, G_OPTION_ARG_STRING, &kill_in, NULL, "NAME" },
     { "settings", 0, 0, G_OPTION_ARG_STRING, &settings_text, NULL, "JSON" },
@@ -168,6 +170,10 @@ static int act(char **words, const struct snapshot_options *options)
         return snapshot_drop(words[2], options, &error) ? say("ok") : tell(error);
     if (g_str_equal(words[1], "unchanged"))
         return ask_unchanged(words[2], words[3], words + 4, options);
+    if (g_str_equal(words[1], "kept")) {
+        g_autofree char *handle = snapshot_kept(words[2], words[3]);
+        return say(handle != NULL ? handle : "nothing");
+    }
     const struct snapshot_driver *d = snapshot_driver_of(words[2], &error);
     g_autofree char *pool = d != NULL ? d->pool(words[2], options) : NULL;
     return pool != NULL ? say(pool) : tell(error);
@@ -194,6 +200,7 @@ int main(int argc, char **argv)
         .deep = deep,
         .crash_consistent = crash_consistent,
         .secret = secret,
+        .use = (enum snapshot_use)use_of_it,
         .wanted = wanted,
     };
     int status = act(argv, &options);
