@@ -191,7 +191,7 @@ static bool give_back(struct sql *db, const struct job *j, int64_t due, bool *mi
     if (!sql_run(db, &changed, error,
                  "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
                  " ELSE 'queued' END, attempt = attempt - 1, lease = NULL,"
-                 " due = CASE WHEN $4 > 0 THEN $4 ELSE due END"
+                 " due = CASE WHEN CAST($4 AS BIGINT) > 0 THEN $4 ELSE due END"
                  " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
                  "ssii", j->id, j->worker, (int64_t)j->attempt, due))
         return false;

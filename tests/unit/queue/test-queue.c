@@ -189,6 +189,26 @@ static void test_what_a_stopping_worker_returns_was_not_run(struct store_test *t
     g_assert_cmpuint(again->attempt, ==, 1);
 }
 
+static void test_a_postponed_job_waits_for_its_time(struct store_test *t, const void *unused)
+{
+    GError *error = NULL;
+    bool mine;
+    g_autofree char *id = add(t, "a", 0, NULL);
+    g_autoptr(job) j = take(t, "w", &limits);
+    const int64_t due = store_now() + limits.lease;
+    g_assert_true(queue_postpone(t->db, j, due, &mine, &error));
+    g_assert_no_error(error);
+    g_assert_true(mine);
+    g_autofree char *is = column(t, id, "due"), *was = g_strdup_printf("%" G_GINT64_FORMAT, due);
+    g_assert_cmpstr(is, ==, was);
+    g_assert_null(take(t, "w", &limits));
+    g_assert_true(queue_postpone(t->db, j, 1, &mine, &error));
+    g_assert_false(mine); /* it is not held any more */
+    g_assert_true(queue_urge(t->db, id, 0, &error));
+    g_autoptr(job) again = take(t, "w", &limits);
+    g_assert_cmpuint(again->attempt, ==, 1);
+}
+
 #define WORKERS 4
 #define JOBS    60
 
@@ -239,6 +259,7 @@ int main(int argc, char **argv)
     ADD("cancel", test_cancel);
     ADD("what a stopping worker returns was not run",
         test_what_a_stopping_worker_returns_was_not_run);
+    ADD("a postponed job waits for its time", test_a_postponed_job_waits_for_its_time);
     ADD("each job is taken once", test_each_job_is_taken_once);
     return g_test_run();
 }
