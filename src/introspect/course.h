@@ -29,7 +29,7 @@ struct course {
     int64_t step_begun; /* monotonic microseconds; 0: none */
     struct rate own_limit, pool_limit;
     struct throttle *rate; /* its own, which also counts what is read */
-    int64_t reading_began; /* Unix microseconds */
+    int64_t reading_began; /* Unix microseconds; 0: nothing is to be charged */
     int64_t hold_begun; /* when making a snapshot began, monotonic microseconds; 0: none is held */
     int64_t held;       /* microseconds for which one was */
 };

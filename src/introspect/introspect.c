@@ -58,7 +58,11 @@ char *introspect_request(struct sql *db, const struct introspection_wish *wish, 
         return NULL;
     g_autofree char *pool = pool_of(wish->thing);
     g_autofree char *payload = g_strdup_printf("{\"introspection\":\"%s\"}", id);
-    const struct job_options options = { .priority = wish->priority, .pool = pool };
+    /* Two runs of a thing would each read at its rate, and hold a snapshot; and the older view
+     * might be the last to become a frame. */
+    const struct job_options options = { .priority = wish->priority,
+                                         .pool = pool,
+                                         .alone = wish->thing->id };
     g_autofree char *job =
         queue_add(db, introspect_job_name, wish->thing->project, payload, &options, error);
     if (job == NULL || !introspection_set_job(db, id, job, error))

@@ -17,7 +17,8 @@ extern const struct worker_duty introspect_schedules;
 bool introspect_possible(enum thing_kind kind, const struct thing *t, GError **error);
 /* Asks for an introspection: row, job and event, in a transaction of the caller's. Returns the
  * introspection's identifier; g_free(). When one is already waiting for the same thing (with the
- * same wishes), its identifier. ASSAY_ERROR_UNSUPPORTED as introspect_possible(). */
+ * same wishes), its identifier. Those of a thing are run one after the other.
+ * ASSAY_ERROR_UNSUPPORTED as introspect_possible(). */
 char *introspect_request(struct sql *db, const struct introspection_wish *wish, GError **error);
 /* Before a thing is deleted, in a transaction of the caller's: has dropped what stays in the
  * storage for its last frame to be compared with. */

@@ -79,9 +79,14 @@ bool pace_charge(struct course *c, GError **error)
     g_autofree char *own = own_account(c), *pool = pool_account(c);
     const unsigned percent = CLAMP(c->run->settings->snapshot_percent, 1, 100);
     uint64_t bytes, reads;
+    if (c->reading_began == 0)
+        return true;
     throttle_taken(c->rate, &bytes, &reads);
     int64_t reading = rate_cost(c->own_limit, bytes, reads);
     int64_t holding = c->held * 100 / percent;
-    return charge(c, own, MAX(reading, holding), error) &&
-           charge(c, pool, rate_cost(c->pool_limit, bytes, reads), error);
+    if (!charge(c, own, MAX(reading, holding), error) ||
+        !charge(c, pool, rate_cost(c->pool_limit, bytes, reads), error))
+        return false;
+    c->reading_began = 0;
+    return true;
 }

@@ -15,5 +15,6 @@ void pace_begin(struct course *c);
 /* A snapshot is made from now on; it is gone, or there was none that costs anything. */
 void pace_hold(struct course *c);
 void pace_release(struct course *c, bool held);
-/* Charges what was read since pace_begin(), and held. */
+/* Charges what was read since pace_begin(), and held: once, before the job ends, since the next of
+ * the same thing may begin then. */
 bool pace_charge(struct course *c, GError **error);

@@ -360,7 +360,8 @@ static void charge(struct course *c)
         log_line("warning", "introspection %s: %s", c->row->id, failure->message);
 }
 
-static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine, GError **error)
+/* All but the end. */
+static bool go(struct course *c, struct views **v, struct outcome *o, GError **error)
 {
     if (!begin(c, error) || !look(c, v, o, error))
         return false;
@@ -370,7 +371,7 @@ static bool go(struct course *c, struct views **v, struct outcome *o, bool *mine
         return false;
     if (o->reused == NULL && (!pack(c, o, error) || !match(c, o, error)))
         return false;
-    return course_step(c, "report", error) && finish(c, o, mine, error);
+    return course_step(c, "report", error);
 }
 
 /* The reason has the thing's name and the step before it. */
@@ -412,7 +413,11 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     if (later && ok)
         return JOB_LATER;
     pace_begin(c);
-    ok = ok && go(c, &v, &o, &mine, &failure);
+    ok = ok && go(c, &v, &o, &failure);
+    if (ok) {
+        charge(c);
+        ok = finish(c, &o, &mine, &failure);
+    }
     g_clear_pointer(&v, views_free);
     if (!ok || !mine) {
         /* Whatever was interrupted says so in its own words. */
@@ -423,9 +428,9 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
         explain(c, &failure);
         undo(c, failure);
         pace_release(c, true);
+        charge(c);
         g_propagate_error(error, g_steal_pointer(&failure));
     }
-    charge(c);
     outcome_done(&o);
     return ok && mine ? JOB_DONE : JOB_FAILED;
 }

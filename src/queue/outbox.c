@@ -85,7 +85,9 @@ GPtrArray *outbox_overdue(struct sql *db, const struct queue_limits *limits, int
         " AND ($3 = 0 OR $3 > (SELECT count(*) FROM job r"
         "  WHERE r.project = j.project AND r.state = 'running'))"
         " AND ($4 = 0 OR j.pool = '' OR $4 > (SELECT count(*) FROM job r"
-        "  WHERE r.pool = j.pool AND r.state = 'running')) ORDER BY created LIMIT $5",
+        "  WHERE r.pool = j.pool AND r.state = 'running'))"
+        " AND (j.alone = '' OR NOT EXISTS (SELECT 1 FROM job r"
+        "  WHERE r.alone = j.alone AND r.state = 'running')) ORDER BY created LIMIT $5",
         "iiiii", now, now - age, (int64_t)limits->per_project, (int64_t)limits->per_pool, limit);
     return read_ids(rows, error);
 }

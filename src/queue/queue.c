@@ -28,10 +28,11 @@ char *queue_add(struct sql *db, const char *kind, const char *project, const cha
     bool ok =
         sql_run(db, NULL, error,
                 "INSERT INTO job (id, kind, project, pool, priority, payload, state, attempt,"
-                " created, due, extra) VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9)",
-                "ssssisiii", id, kind, project, options->pool != NULL ? options->pool : "",
+                " created, due, extra, alone)"
+                " VALUES ($1, $2, $3, $4, $5, $6, 'queued', 0, $7, $8, $9, $10)",
+                "ssssisiiis", id, kind, project, options->pool != NULL ? options->pool : "",
                 options->priority, payload, now, options->due > 0 ? options->due : now,
-                (int64_t)options->extra_attempts);
+                (int64_t)options->extra_attempts, options->alone != NULL ? options->alone : "");
     return ok ? g_steal_pointer(&id) : NULL;
 }
 
@@ -57,6 +58,8 @@ static const char choose[] =
                  "r") "))"
                       " AND ($3 = 0 OR j.pool = '' OR $3 > (SELECT count(*) FROM job r"
                       "  WHERE r.pool = j.pool AND r.state = 'running'))"
+                      " AND (j.alone = '' OR NOT EXISTS (SELECT 1 FROM job r"
+                      "  WHERE r.alone = j.alone AND r.state = 'running'))"
                       " ORDER BY priority DESC, (SELECT count(*) FROM job r"
                       "  WHERE r.project = j.project AND r.state = 'running' AND" IN_PART(
                           "r") "), created, id LIMIT 1";

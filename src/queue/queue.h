@@ -2,7 +2,9 @@
  *
  * A worker holds a job by a lease, which heartbeats prolong; a job whose lease has run out goes
  * back to the queue. What a job does must therefore bear being done twice. Among those waiting, a
- * higher priority goes first, then the project with the fewest jobs running, then the oldest. */
+ * higher priority goes first, then the project with the fewest jobs running, then the oldest.
+ * Of jobs that must not run beside each other (`alone`) none is taken while one runs; that ends with
+ * the job, or when it goes back to the queue, as a dead worker's does. */
 #pragma once
 #include "store/store.h"
 
@@ -23,6 +25,7 @@ struct job_options {
     int64_t priority;
     int64_t due;      /* not before, Unix microseconds; 0: now */
     const char *pool; /* NULL: none */
+    const char *alone; /* of jobs with the same, one runs at a time; NULL: any number */
     /* Beyond those of the limits: for what others may take hours to mend. */
     unsigned extra_attempts;
 };

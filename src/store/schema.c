@@ -387,5 +387,11 @@ const struct store_step store_steps[] = {
       "ALTER TABLE subject ADD COLUMN complete BIGINT NOT NULL DEFAULT 0;" /* as its summary says */
       "UPDATE subject SET complete = 1 WHERE summary LIKE '%\"complete\":true}';"
       "CREATE INDEX subject_incomplete ON subject (project, thing) WHERE complete = 0;" },
+    { "turns",
+      /* Of jobs with the same, one runs at a time; '' any number. */
+      "ALTER TABLE job ADD COLUMN alone TEXT NOT NULL DEFAULT '';"
+      "CREATE INDEX job_alone ON job (alone) WHERE state = 'running';"
+      "UPDATE job SET alone = i.thing FROM introspection i"
+      " WHERE i.job = job.id AND job.state IN ('queued', 'running');" },
     { NULL, NULL },
 };

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -365,6 +366,41 @@ def test_what_was_read_is_paid_for_before_the_next_snapshot(assay, tmp_path, lim
     for one in (first, row):
         assert seconds_of(one, "inspect") < owed
     site.service.stop()
+
+
+def test_what_was_read_is_charged_before_it_ends(site):
+    """Whoever is next looks at what is paid as soon as it has ended."""
+    db = sqlite3.connect(site.store.url[7:], timeout=TIMEOUT)
+    db.execute("CREATE TRIGGER unpaid BEFORE UPDATE ON job"
+               " WHEN NEW.kind = 'introspect' AND NEW.state = 'done'"
+               " AND NOT EXISTS (SELECT 1 FROM rate_account)"
+               " BEGIN SELECT RAISE(ABORT, 'nothing was charged'); END")
+    db.close()
+    site.node("db", small_image(site.images), bytes_per_second=1000000)
+    row = site.examined("db")
+    assert row["state"] == "done"
+    assert site.store.events(row["id"]).count("introspection.started") == 1
+
+
+def test_of_one_node_one_runs_at_a_time(site):
+    """Also when a thread is free, as what is asked for after it shows, and by other wishes."""
+    first = slow_node(site)
+    site.node("other", small_image(site.images, "other"))
+    second, other = site.ask("slow", "deep"), site.ask("other")
+    row = site.store.wait(other, lambda row: row["state"] == "done"
+                          or site.store.introspection(second)["step"] != "")
+    assert row["state"] == "done"
+    waiting = site.store.introspection(second)
+    assert (waiting["state"], waiting["step"], waiting["reason"]) == ("queued", "", None)
+    assert site.store.introspection(first)["state"] == "running"
+    assert site.store.events(second) == ["introspection.queued"]
+    site.cancel(first)
+    assert site.store.ended(first)["state"] == "cancelled"
+    # What the first has read is paid for before the second begins.
+    waiting = site.store.wait(second, lambda row: row["step"] != "")
+    assert (waiting["state"], waiting["step"]) == ("queued", "wait")
+    site.cancel(second)
+    assert site.store.ended(second)["state"] == "cancelled"
 
 
 def test_one_that_waits_for_its_rate_is_cancelled(site):

@@ -31,13 +31,18 @@ static void teardown(struct store_test *t, const void *unused)
     store_test_close(t);
 }
 
-static char *add(struct store_test *t, const char *project, int64_t due)
+static char *add_alone(struct store_test *t, const char *project, int64_t due, const char *alone)
 {
     GError *error = NULL;
-    const struct job_options options = { .due = due };
+    const struct job_options options = { .due = due, .alone = alone };
     char *id = queue_add(t->db, "introspect", project, "{}", &options, &error);
     g_assert_no_error(error);
     return id;
+}
+
+static char *add(struct store_test *t, const char *project, int64_t due)
+{
+    return add_alone(t, project, due, NULL);
 }
 
 static struct job *take(struct store_test *t, const struct queue_limits *l)
@@ -106,6 +111,22 @@ static void test_overdue(struct store_test *t, const void *unused)
     g_assert_cmpstr(g_ptr_array_index(found, 0), ==, c);
     g_autoptr(GPtrArray) fresh = outbox_overdue(t->db, &limits, 60 * G_USEC_PER_SEC, 10, &error);
     g_assert_cmpuint(fresh->len, ==, 0);
+}
+
+static void test_overdue_only_when_it_can_be_taken(struct store_test *t, const void *unused)
+{
+    GError *error = NULL;
+    g_autofree char *a = add_alone(t, "a", 0, "x"), *b = add_alone(t, "b", 0, "x");
+    settle(t, claim(t, 2), true);
+    g_autoptr(job) running = take(t, &limits);
+    g_assert_cmpstr(running->id, ==, a);
+    g_autoptr(GPtrArray) kept_back = outbox_overdue(t->db, &limits, -1, 10, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(kept_back->len, ==, 0);
+    g_assert_true(queue_failed(t->db, running, &limits, "broken", false, &error));
+    g_autoptr(GPtrArray) found = outbox_overdue(t->db, &limits, -1, 10, &error);
+    g_assert_cmpuint(found->len, ==, 1);
+    g_assert_cmpstr(g_ptr_array_index(found, 0), ==, b);
 }
 
 static void test_urls(void)
@@ -222,6 +243,8 @@ int main(int argc, char **argv)
         test_told_again_when_given_back);
     ADD("/feed/jobs that could be taken and are still there are found, those at limits are not",
         test_overdue);
+    ADD("/feed/jobs that wait for one that is to be alone are not found",
+        test_overdue_only_when_it_can_be_taken);
     g_test_add_func("/feed/a broker's URL is checked, and its password is in no message",
                     test_urls);
     ADD("/feed/without a broker threads ask the store when they are woken", test_without_broker);

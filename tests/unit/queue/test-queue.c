@@ -82,6 +82,61 @@ static void test_limits_hold_and_others_pass(struct store_test *t, const void *u
     g_assert_null(take(t, "w", &one));
 }
 
+static char *add_alone(struct store_test *t, const char *alone)
+{
+    GError *error = NULL;
+    const struct job_options options = { .alone = alone };
+    char *id = queue_add(t->db, "introspect", "a", "{}", &options, &error);
+    g_assert_no_error(error);
+    return id;
+}
+
+static void end(struct store_test *t, const struct job *j)
+{
+    bool mine;
+    g_assert_true(queue_done(t->db, j, "{}", NULL, NULL, &mine, NULL));
+    g_assert_true(mine);
+}
+
+static void test_alone_means_one_after_the_other(struct store_test *t, const void *unused)
+{
+    g_autofree char *a1 = add_alone(t, "x"), *a2 = add_alone(t, "x"), *b = add_alone(t, "y");
+    g_autofree char *c1 = add_alone(t, NULL), *c2 = add_alone(t, NULL);
+    const char *const first[] = { a1, b, c1, c2 };
+    g_autoptr(GPtrArray) taken = g_ptr_array_new_with_free_func((GDestroyNotify)job_free);
+    for (size_t i = 0; i < G_N_ELEMENTS(first); i++) {
+        struct job *j = take(t, i % 2 ? "w" : "other", &limits);
+        g_assert_nonnull(j);
+        g_ptr_array_add(taken, j);
+        g_assert_cmpstr(j->id, ==, first[i]);
+    }
+    g_assert_null(take(t, "w", &limits)); /* a2 waits for a1 */
+    assert_state(t, a2, "queued");
+    end(t, g_ptr_array_index(taken, 0));
+    g_autoptr(job) second = take(t, "w", &limits);
+    g_assert_cmpstr(second->id, ==, a2);
+}
+
+static void test_who_was_alone_and_died_keeps_nobody_waiting(struct store_test *t,
+                                                             const void *unused)
+{
+    GError *error = NULL;
+    bool mine;
+    g_autofree char *a1 = add_alone(t, "x"), *a2 = add_alone(t, "x");
+    g_autoptr(job) lost = take(t, "w", &hasty);
+    g_assert_cmpstr(lost->id, ==, a1);
+    g_assert_null(take(t, "other", &limits));
+    g_assert_true(queue_recover(t->db, &limits, NULL, &error));
+    g_autoptr(job) again = take(t, "other", &limits);
+    g_assert_cmpstr(again->id, ==, a1);
+    g_assert_null(take(t, "other", &limits));
+    /* One that waits for its time is not in the way of those whose time has come. */
+    g_assert_true(queue_postpone(t->db, again, store_now() + limits.lease, &mine, &error));
+    g_assert_true(mine);
+    g_autoptr(job) other = take(t, "other", &limits);
+    g_assert_cmpstr(other->id, ==, a2);
+}
+
 static bool leave_a_mark(struct sql *db, void *user, GError **error)
 {
     return sql_run(db, NULL, error, "UPDATE job SET progress = 'marked' WHERE id = $1", "s", user);
@@ -251,6 +306,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("who goes first", test_who_goes_first);
     ADD("limits hold and others pass", test_limits_hold_and_others_pass);
+    ADD("those that are to be alone run one after the other", test_alone_means_one_after_the_other);
+    ADD("one that was alone and died keeps nobody waiting",
+        test_who_was_alone_and_died_keeps_nobody_waiting);
     ADD("the end and its effects are one", test_the_end_and_its_effects_are_one);
     ADD("a lost lease goes to another", test_a_lost_lease_goes_to_another);
     ADD("a failing job dies with its reason", test_a_failing_job_dies_with_its_reason);
