@@ -334,15 +334,26 @@ static bool finish(struct course *c, const struct outcome *o, bool *mine, GError
 /* --- the run -----------------------------------------------------------------------------------
  */
 
-static bool begin(struct course *c, GError **error)
+/* Before anything is waited for: what a run before left costs as long as it is there. */
+static bool clear_left(struct course *c, GError **error)
 {
     bool changed;
+    if (c->row->state == INTROSPECTION_QUEUED && g_str_equal(c->row->handles, "[]"))
+        return true;
+    g_free(c->row->step);
+    c->row->step = g_strdup("");
     if (!course_drop_later(c->run->db, c->row, error))
         return false;
     if (!course_drop(c->run->settings, c->run->db, c->row, SNAPSHOT_NOT_USED, &changed, error)) {
         g_prefix_error(error, "clearing away what a run before left: ");
         return false;
     }
+    c->row->state = INTROSPECTION_QUEUED;
+    return course_save(c, NULL, error);
+}
+
+static bool begin(struct course *c, GError **error)
+{
     c->row->state = INTROSPECTION_RUNNING;
     c->row->started = store_now();
     g_free(c->row->steps);
@@ -409,7 +420,7 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     if (c == NULL)
         return JOB_FAILED;
     bool later = false;
-    bool ok = pace_wait(c, &later, &failure);
+    bool ok = clear_left(c, &failure) && pace_wait(c, &later, &failure);
     if (later && ok)
         return JOB_LATER;
     pace_begin(c);
