@@ -73,16 +73,18 @@ char *introspect_request(struct sql *db, const struct introspection_wish *wish, 
 
 bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error)
 {
+    bool ended;
     if (i->state != INTROSPECTION_QUEUED && i->state != INTROSPECTION_RUNNING)
         return fail(error, ASSAY_ERROR_NOT_FOUND, "the introspection is not unfinished");
-    if (!queue_cancel(db, i->job, error))
+    if (!queue_cancel(db, i->job, &ended, error))
         return false;
+    /* A worker that has the job, begun or not, writes to the row and ends it, once. What a dead one
+     * left is cleared away after its job. */
+    if (!ended)
+        return true;
     g_autoptr(introspection) now = introspection_find(db, &caller_service, i->id, error);
     if (now == NULL)
         return false;
-    /* One that runs is ended by its worker, which has things to clear away. */
-    if (now->state != INTROSPECTION_QUEUED)
-        return true;
     now->state = INTROSPECTION_CANCELLED;
     now->finished = store_now();
     return introspection_save(db, now, error) && introspect_tell(db, now, "cancelled", error);

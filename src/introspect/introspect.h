@@ -23,5 +23,6 @@ char *introspect_request(struct sql *db, const struct introspection_wish *wish, 
 /* Before a thing is deleted, in a transaction of the caller's: has dropped what stays in the
  * storage for its last frame to be compared with. */
 bool introspect_forget(struct sql *db, const struct thing *t, GError **error);
-/* In a transaction of the caller's; ASSAY_ERROR_NOT_FOUND when it is not unfinished. */
+/* In a transaction of the caller's. One whose job a worker has ends when that hears of it.
+ * ASSAY_ERROR_NOT_FOUND when it is not unfinished. */
 bool introspect_cancel(struct sql *db, const struct introspection *i, GError **error);

@@ -213,17 +213,18 @@ bool queue_postpone(struct sql *db, const struct job *j, int64_t due, bool *mine
     return give_back(db, j, due, mine, error);
 }
 
-bool queue_cancel(struct sql *db, const char *id, GError **error)
+bool queue_cancel(struct sql *db, const char *id, bool *ended, GError **error)
 {
-    uint64_t changed;
-    if (!sql_run(db, &changed, error,
-                 "UPDATE job SET cancelling = 1,"
-                 " finished = CASE WHEN state = 'queued' THEN $2 ELSE finished END,"
-                 " state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END"
-                 " WHERE id = $1 AND state IN ('queued', 'running')",
-                 "si", id, store_now()))
+    uint64_t waiting, running;
+    if (!sql_run(db, &waiting, error,
+                 "UPDATE job SET cancelling = 1, state = 'cancelled', finished = $2"
+                 " WHERE id = $1 AND state = 'queued'",
+                 "si", id, store_now()) ||
+        !sql_run(db, &running, error,
+                 "UPDATE job SET cancelling = 1 WHERE id = $1 AND state = 'running'", "s", id))
         return false;
-    return changed == 1 || fail(error, ASSAY_ERROR_NOT_FOUND, "no unfinished job %s", id);
+    *ended = waiting == 1;
+    return waiting + running == 1 || fail(error, ASSAY_ERROR_NOT_FOUND, "no unfinished job %s", id);
 }
 
 bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error)

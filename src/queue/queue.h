@@ -70,9 +70,9 @@ bool queue_return(struct sql *db, const struct job *j, GError **error);
 /* Gives a job back, to be run not before that moment (Unix microseconds). Does not count as a run.
  * *mine false: it was no longer this worker's. */
 bool queue_postpone(struct sql *db, const struct job *j, int64_t due, bool *mine, GError **error);
-/* A waiting job ends at once; a running one when its worker hears of it. False with
- * ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
-bool queue_cancel(struct sql *db, const char *id, GError **error);
+/* A waiting job ends at once (*ended); a running one when its worker hears of it. In a transaction of
+ * the caller's. False with ASSAY_ERROR_NOT_FOUND when there is no unfinished job of that id. */
+bool queue_cancel(struct sql *db, const char *id, bool *ended, GError **error);
 /* Somebody wants a waiting job sooner: with at least this priority, and without waiting for its
  * time after a failure. Does nothing to one that is not waiting. */
 bool queue_urge(struct sql *db, const char *id, int64_t priority, GError **error);

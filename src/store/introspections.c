@@ -156,8 +156,9 @@ char *introspection_waiting(struct sql *db, const struct introspection_wish *w, 
     g_autoptr(GError) failure = NULL;
     g_autoptr(sql_rows) rows =
         sql_query(db, error,
-                  "SELECT id, job FROM introspection WHERE thing = $1 AND state = 'queued'"
-                  " AND deep = $2 AND fresh = $3 ORDER BY id LIMIT 1",
+                  "SELECT i.id, i.job FROM introspection i JOIN job j ON j.id = i.job"
+                  " WHERE i.thing = $1 AND i.state = 'queued' AND i.deep = $2 AND i.fresh = $3"
+                  " AND j.cancelling = 0 ORDER BY i.id LIMIT 1",
                   "sii", w->thing->id, (int64_t)w->deep, (int64_t)w->fresh);
     *job = NULL;
     if (rows == NULL)

@@ -58,8 +58,8 @@ GHashTable *introspection_last_of(struct sql *db, const char *const *things, siz
 /* --- what a request and its runs write ---------------------------------------------------------
  * In transactions of the caller's, who makes sure that the run still holds its job. */
 
-/* The identifier of one that is waiting with the same wishes, *job that of its job; NULL without
- * *error when there is none. g_free() both. */
+/* The identifier of one that is waiting with the same wishes, and is not being cancelled, *job that of
+ * its job; NULL without *error when there is none. g_free() both. */
 char *introspection_waiting(struct sql *db, const struct introspection_wish *wish, char **job,
                             GError **error);
 /* A new one, queued; g_free(). */

@@ -413,6 +413,8 @@ def test_one_that_waits_for_its_rate_is_cancelled(site):
     site.store.wait(again, lambda row: row["step"] == "wait")
     site.cancel(again)
     assert site.store.ended(again)["state"] == "cancelled"
+    assert site.store.events(again)[-1] == "introspection.cancelled"
+    assert site.store.events(again).count("introspection.cancelled") == 1
 
 
 def test_a_credential_that_is_gone_is_named(site):

@@ -83,6 +83,11 @@ static bool always(const struct job_run *run)
     return true;
 }
 
+static bool never(const struct job_run *run)
+{
+    return false;
+}
+
 static void ignore(const struct job_run *run, const char *json)
 {
 }
@@ -156,6 +161,63 @@ static void test_those_of_a_node_take_turns(struct scene *s, const void *unused)
     g_assert_nonnull(again);
 }
 
+static void cancel(struct scene *s)
+{
+    GError *error = NULL;
+    g_autoptr(introspection) i = row(s);
+    g_assert_true(introspect_cancel(s->t.db, i, &error));
+    g_assert_no_error(error);
+}
+
+static void assert_told(struct scene *s, enum introspection_state state, int64_t cancelled)
+{
+    g_autoptr(introspection) i = row(s);
+    g_assert_cmpint(i->state, ==, state);
+    g_assert_cmpint(count(s, "event WHERE kind = $1", "introspection.cancelled"), ==, cancelled);
+}
+
+static void abandon(struct job_run *run)
+{
+    GError *error = NULL;
+    g_assert_true(introspect_job.abandon(run, NULL, &error));
+    g_assert_no_error(error);
+}
+
+/* Between a worker's taking the job and its saying that it has begun. */
+static void test_one_that_is_about_to_begin_is_cancelled_once(struct scene *s, const void *unused)
+{
+    g_autoptr(GError) stopped = NULL;
+    g_autoptr(job) j = take(s);
+    struct job_run run = run_of(s, j);
+    cancel(s);
+    assert_told(s, INTROSPECTION_QUEUED, 0);
+    /* Who asks now does not get one that is being cancelled. */
+    g_autofree char *other = ask(s, false);
+    g_assert_cmpstr(other, !=, s->introspection);
+    run.wanted = never;
+    g_assert_cmpint(introspect_job.run(&run, &stopped), ==, JOB_FAILED);
+    g_assert_true(worker_is_stopped(stopped));
+    g_assert_true(queue_return(s->t.db, j, NULL));
+    g_assert_cmpint(count(s, "job WHERE state = 'cancelled' AND id = $1", j->id), ==, 1);
+    abandon(&run);
+    assert_told(s, INTROSPECTION_CANCELLED, 1);
+    abandon(&run);
+    assert_told(s, INTROSPECTION_CANCELLED, 1);
+}
+
+static void test_one_whose_worker_died_is_cancelled_once(struct scene *s, const void *unused)
+{
+    leave(s);
+    g_autoptr(job) j = take(s);
+    struct job_run run = run_of(s, j);
+    g_assert_true(queue_return(s->t.db, j, NULL));
+    cancel(s);
+    assert_told(s, INTROSPECTION_CANCELLED, 1);
+    abandon(&run);
+    assert_told(s, INTROSPECTION_CANCELLED, 1);
+    g_assert_cmpint(access(s->copy, F_OK), !=, 0);
+}
+
 #define ADD(title, function)                                                                       \
     g_test_add("/introspect/run/" title, struct scene, NULL, setup, function, teardown)
 
@@ -165,5 +227,8 @@ int main(int argc, char **argv)
     ADD("what a run left goes before the next one waits for its rate",
         test_what_a_run_left_goes_before_it_waits);
     ADD("those of a node take turns", test_those_of_a_node_take_turns);
+    ADD("one that is about to begin is cancelled once",
+        test_one_that_is_about_to_begin_is_cancelled_once);
+    ADD("one whose worker died is cancelled once", test_one_whose_worker_died_is_cancelled_once);
     return g_test_run();
 }

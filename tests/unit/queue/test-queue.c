@@ -216,16 +216,19 @@ static void test_workers_that_vanish_three_times_end_a_job(struct store_test *t,
 static void test_cancel(struct store_test *t, const void *unused)
 {
     GError *error = NULL;
-    bool mine;
+    bool mine, ended;
     g_autofree char *waiting = add(t, "a", 0, NULL), *running = NULL;
-    g_assert_true(queue_cancel(t->db, waiting, &error));
+    g_assert_true(queue_cancel(t->db, waiting, &ended, &error));
+    g_assert_true(ended);
     assert_state(t, waiting, "cancelled");
-    g_assert_false(queue_cancel(t->db, waiting, &error));
+    g_assert_false(queue_cancel(t->db, waiting, &ended, &error));
     g_assert_error(error, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND);
     g_clear_error(&error);
     running = add(t, "a", 0, NULL);
     g_autoptr(job) j = take(t, "w", &limits);
-    g_assert_true(queue_cancel(t->db, running, &error));
+    g_assert_true(queue_cancel(t->db, running, &ended, &error));
+    g_assert_false(ended);
+    assert_state(t, running, "running");
     g_assert_true(queue_heartbeat(t->db, j, &limits, NULL, &mine, &error));
     g_assert_false(mine);
     g_assert_true(queue_failed(t->db, j, &limits, "cancelled", true, &error));

@@ -180,11 +180,13 @@ static void wait_running(void)
 static void test_a_cancelled_job_stops(struct store_test *t, const void *unused)
 {
     GError *error = NULL;
+    bool ended;
     const struct worker_settings s = settings_of(t);
     g_autofree char *id = add(t, "endure");
     struct worker *w = start(&s, no_duties);
     wait_running();
-    g_assert_true(queue_cancel(t->db, id, &error));
+    g_assert_true(queue_cancel(t->db, id, &ended, &error));
+    g_assert_false(ended);
     wait_until(t, id, "state = 'cancelled' AND cleared = 1");
     g_assert_true(worker_stop(w, PATIENCE));
     g_assert_cmpint(seen.cancelled, >=, 1);
