@@ -165,10 +165,11 @@ bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits
     wait = MIN(wait, BACKOFF_MAX);
     return sql_run(db, NULL, error,
                    "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled' ELSE $4 END,"
-                   " due = $5, finished = $6, reason = $7, lease = NULL"
+                   " due = $5, reason = $7, lease = NULL, finished ="
+                   " CASE WHEN cancelling = 1 OR $4 = 'dead' THEN CAST($6 AS BIGINT) END"
                    " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
                    "ssisiis", j->id, j->worker, (int64_t)j->attempt, again ? "queued" : "dead",
-                   now + wait, again ? (int64_t)0 : now, reason);
+                   now + wait, now, reason);
 }
 
 bool queue_holds(struct sql *db, const struct job *j, bool *holds, GError **error)
@@ -194,9 +195,10 @@ static bool give_back(struct sql *db, const struct job *j, int64_t due, bool *mi
     if (!sql_run(db, &changed, error,
                  "UPDATE job SET state = CASE WHEN cancelling = 1 THEN 'cancelled'"
                  " ELSE 'queued' END, attempt = attempt - 1, lease = NULL,"
+                 " finished = CASE WHEN cancelling = 1 THEN CAST($5 AS BIGINT) END,"
                  " due = CASE WHEN CAST($4 AS BIGINT) > 0 THEN $4 ELSE due END"
                  " WHERE id = $1 AND worker = $2 AND attempt = $3 AND state = 'running'",
-                 "ssii", j->id, j->worker, (int64_t)j->attempt, due))
+                 "ssiii", j->id, j->worker, (int64_t)j->attempt, due, store_now()))
         return false;
     *mine = changed == 1;
     return true;

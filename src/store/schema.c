@@ -393,5 +393,7 @@ const struct store_step store_steps[] = {
       "CREATE INDEX job_alone ON job (alone) WHERE state = 'running';"
       "UPDATE job SET alone = i.thing FROM introspection i"
       " WHERE i.job = job.id AND job.state IN ('queued', 'running');" },
+    { "ends of cancelled jobs", /* of those without one, so that they are forgotten in the end */
+      "UPDATE job SET finished = created WHERE state = 'cancelled' AND finished IS NULL;" },
     { NULL, NULL },
 };

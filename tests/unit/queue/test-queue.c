@@ -3,6 +3,7 @@
 #include "../store/store-test.h"
 #include "base/error.h"
 #include "queue/queue.h"
+#include "queue/upkeep.h"
 
 static const struct queue_limits limits = {
     .attempts = 3,
@@ -50,6 +51,13 @@ static void assert_state(struct store_test *t, const char *id, const char *state
 {
     g_autofree char *is = column(t, id, "state");
     g_assert_cmpstr(is, ==, state);
+}
+
+static void assert_finished(struct store_test *t, const char *id, int64_t after)
+{
+    g_autofree char *is = column(t, id, "finished");
+    g_assert_nonnull(is);
+    g_assert_cmpint(g_ascii_strtoll(is, NULL, 10), >=, after);
 }
 
 static void test_who_goes_first(struct store_test *t, const void *unused)
@@ -217,6 +225,7 @@ static void test_cancel(struct store_test *t, const void *unused)
 {
     GError *error = NULL;
     bool mine, ended;
+    const int64_t begun = store_now();
     g_autofree char *waiting = add(t, "a", 0, NULL), *running = NULL;
     g_assert_true(queue_cancel(t->db, waiting, &ended, &error));
     g_assert_true(ended);
@@ -233,6 +242,33 @@ static void test_cancel(struct store_test *t, const void *unused)
     g_assert_false(mine);
     g_assert_true(queue_failed(t->db, j, &limits, "cancelled", true, &error));
     assert_state(t, running, "cancelled");
+    assert_finished(t, running, begun);
+}
+
+static void test_what_is_cancelled_and_given_back_has_ended(struct store_test *t,
+                                                            const void *unused)
+{
+    GError *error = NULL;
+    bool mine, ended;
+    const int64_t begun = store_now();
+    g_autofree char *returned = add(t, "a", 0, NULL), *postponed = add(t, "a", 0, NULL);
+    g_autoptr(job) first = take(t, "w", &limits), second = take(t, "w", &limits);
+    g_assert_true(queue_cancel(t->db, returned, &ended, &error));
+    g_assert_true(queue_cancel(t->db, postponed, &ended, &error));
+    g_assert_true(queue_return(t->db, first, &error));
+    g_assert_true(queue_postpone(t->db, second, begun + limits.lease, &mine, &error));
+    assert_finished(t, returned, begun);
+    assert_finished(t, postponed, begun);
+    /* And is forgotten some time after that. */
+    g_assert_true(queue_cleared(t->db, returned, &error));
+    g_assert_true(queue_cleared(t->db, postponed, &error));
+    g_assert_true(queue_expire(t->db, limits.lease, &error));
+    assert_state(t, returned, "cancelled");
+    assert_state(t, postponed, "cancelled");
+    g_assert_true(queue_expire(t->db, -limits.lease, &error));
+    g_autoptr(sql_rows) left = sql_query(t->db, &error, "SELECT id FROM job", "");
+    g_assert_false(sql_rows_next(left, &error));
+    g_assert_no_error(error);
 }
 
 static void test_what_a_stopping_worker_returns_was_not_run(struct store_test *t,
@@ -318,6 +354,8 @@ int main(int argc, char **argv)
     ADD("workers that vanish three times end a job",
         test_workers_that_vanish_three_times_end_a_job);
     ADD("cancel", test_cancel);
+    ADD("what is cancelled and given back has ended",
+        test_what_is_cancelled_and_given_back_has_ended);
     ADD("what a stopping worker returns was not run",
         test_what_a_stopping_worker_returns_was_not_run);
     ADD("a postponed job waits for its time", test_a_postponed_job_waits_for_its_time);
