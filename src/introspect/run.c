@@ -432,7 +432,7 @@ enum job_outcome introspect_run(struct job_run *run, GError **error)
     g_clear_pointer(&v, views_free);
     if (!ok || !mine) {
         /* Whatever was interrupted says so in its own words. */
-        if (!mine || !run->wanted(run)) {
+        if ((ok && !mine) || !run->wanted(run)) {
             g_clear_error(&failure);
             (void)worker_stopped(&failure);
         }

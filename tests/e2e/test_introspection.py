@@ -368,6 +368,19 @@ def test_what_was_read_is_paid_for_before_the_next_snapshot(assay, tmp_path, lim
     site.service.stop()
 
 
+def test_an_end_that_cannot_be_stored_is_a_failure(assay, tmp_path):
+    """It is not tried for ever."""
+    site = Site(assay, tmp_path, environment={"ASSAY_WORKERS_ATTEMPTS": "1"})
+    db = sqlite3.connect(site.store.url[7:], timeout=TIMEOUT)
+    db.execute("CREATE TRIGGER broken BEFORE INSERT ON frame"
+               " BEGIN SELECT RAISE(ABORT, 'no frame today'); END")
+    db.close()
+    site.node("db", small_image(site.images))
+    row = site.examined("db")
+    assert row["state"] == "failed" and "no frame today" in row["reason"]
+    site.service.stop()
+
+
 def test_what_was_read_is_charged_before_it_ends(site):
     """Whoever is next looks at what is paid as soon as it has ended."""
     db = sqlite3.connect(site.store.url[7:], timeout=TIMEOUT)
