@@ -10,6 +10,8 @@
 extern const struct job_kind introspect_job;
 /* Drops what could not be dropped when an introspection ended. */
 extern const struct worker_duty introspect_sweep;
+/* Forgets events and introspections that are older than the settings say. */
+extern const struct worker_duty introspect_history;
 /* Asks for introspections of what is due by its schedule. */
 extern const struct worker_duty introspect_schedules;
 

@@ -16,6 +16,7 @@ const struct worker_duty *const worker_duties[] = {
     &facts_sweep_duty,
     &deliver_expire,
     &deliver_new,
+    &introspect_history,
     &introspect_schedules,
     &introspect_sweep,
     &rejudge_duty,

@@ -22,6 +22,7 @@
 #define THREADS_MAX 256
 #define HOURS_MAX   (24u * 366)
 #define DAY_SECONDS (24u * 3600)
+#define DAYS_MAX    36525u
 
 /* Each setting: where it is in the file, in the environment and in the struct. */
 static const struct item {
@@ -45,6 +46,10 @@ static const struct item {
       HOURS_MAX, 1 },
     { NULL, "advisories", "ASSAY_ADVISORIES", offsetof(struct settings, advisories), 0 },
     { "frames", "keep", "ASSAY_FRAMES_KEEP", offsetof(struct settings, frames_kept), 10000, 1 },
+    { "keep", "events_days", "ASSAY_KEEP_EVENTS_DAYS", offsetof(struct settings, keep.events_days),
+      DAYS_MAX },
+    { "keep", "introspections_days", "ASSAY_KEEP_INTROSPECTIONS_DAYS",
+      offsetof(struct settings, keep.introspections_days), DAYS_MAX },
     { NULL, "broker", "ASSAY_BROKER", offsetof(struct settings, broker), 0 },
     { "smtp", "url", "ASSAY_SMTP_URL", offsetof(struct settings, smtp.url), 0 },
     { "smtp", "from", "ASSAY_SMTP_FROM", offsetof(struct settings, smtp.from), 0 },
@@ -132,6 +137,8 @@ struct settings *settings_new(void)
     s->threads = CLAMP(2 * g_get_num_processors(), 4, 64);
     s->session_hours = 12;
     s->frames_kept = KEPT_FRAMES_USUAL;
+    s->keep.events_days = 30;
+    s->keep.introspections_days = 365;
     s->watch.settle_seconds = 10;
     s->watch.look_seconds = 300;
     s->workers.threads = 2;

@@ -25,6 +25,9 @@ struct settings {
     char *broker;         /* URL; NULL: none */
     uint64_t frames_kept; /* of each node and image */
     struct {
+        uint64_t events_days, introspections_days; /* 0: for ever */
+    } keep;
+    struct {
         char *url, *from, *user, *password_file, *ca_file; /* NULL: none */
         char *tls;                                         /* "required", "none"; NULL: required */
     } smtp;

@@ -24,7 +24,7 @@ struct work {
 static struct worker_settings *
 worker_settings_new(const struct work *w, const struct settings *begun, const struct settings *s)
 {
-    const int64_t second = G_USEC_PER_SEC;
+    const int64_t second = G_USEC_PER_SEC, day = 24 * 3600 * second;
     struct worker_settings *made = g_new(struct worker_settings, 1);
     *made = (struct worker_settings){
         .store = g_strdup(begun->store),
@@ -34,6 +34,8 @@ worker_settings_new(const struct work *w, const struct settings *begun, const st
         .seal = w->seal,
         .rates = w->rates,
         .frames_kept = (int64_t)s->frames_kept,
+        .events_kept = (int64_t)s->keep.events_days * day,
+        .introspections_kept = (int64_t)s->keep.introspections_days * day,
         .limits = { .per_project = (unsigned)s->workers.per_project,
                     .per_pool = (unsigned)s->workers.per_pool,
                     .attempts = (unsigned)s->workers.attempts,

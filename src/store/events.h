@@ -26,5 +26,5 @@ bool event_add_all(struct sql *db, const GPtrArray *events, GError **error);
  * caller sees; project NULL: all of them. */
 GPtrArray *event_list(struct sql *db, const struct caller *caller, const char *project,
                       const struct store_page *page, GError **error);
-/* Those older than so many microseconds. */
-bool event_expire(struct sql *db, int64_t age, GError **error);
+/* Forgets some of those that are older than so many microseconds; *left: there may be more. */
+bool event_expire(struct sql *db, int64_t age, int64_t limit, bool *left, GError **error);

@@ -132,18 +132,22 @@ struct kept_frame *kept_frame_newest(struct sql *db, const struct caller *caller
                       error);
 }
 
+/* With a condition that an index serves: SQLite plans before it knows the parameters. */
+#define LIST(condition)                                                                            \
+    "SELECT " COLUMNS " FROM frame WHERE " condition                                               \
+    " AND id < $4 AND " CALLER_SEES("project") " ORDER BY id DESC LIMIT $5"
+
 GPtrArray *kept_frame_list(struct sql *db, const struct caller *caller, const char *project,
                            const char *thing, const struct store_page *page, GError **error)
 {
+    const char *statement = thing != NULL     ? LIST("thing = $3")
+                            : project != NULL ? LIST("project = $3")
+                                              : LIST("$3 = ''");
+    const char *of = thing != NULL ? thing : project != NULL ? project : "";
     g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func((GDestroyNotify)kept_frame_free);
     g_autoptr(GError) failure = NULL;
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error,
-                  "SELECT " COLUMNS " FROM frame WHERE " CALLER_SEES(
-                      "project") " AND ($3 = '' OR project = $3) AND ($4 = '' OR thing = $4)"
-                                 " AND ($5 = '' OR id < $5) ORDER BY id DESC LIMIT $6",
-                  "sisssi", CALLER_VALUES(caller), project != NULL ? project : "",
-                  thing != NULL ? thing : "", page->after, page->limit);
+    g_autoptr(sql_rows) rows = sql_query(db, error, statement, "sissi", CALLER_VALUES(caller), of,
+                                         store_page_before(page), page->limit);
     if (rows == NULL)
         return NULL;
     while (sql_rows_next(rows, &failure))

@@ -51,8 +51,8 @@ struct kept_frame *kept_frame_find(struct sql *db, const struct caller *caller, 
 /* The last one of a thing (identifier); NULL with ASSAY_ERROR_NOT_FOUND when there is none. */
 struct kept_frame *kept_frame_newest(struct sql *db, const struct caller *caller, const char *thing,
                                      GError **error);
-/* Newest first (page->after: the last identifier of the page before). project and thing NULL: all.
- */
+/* Newest first (page->after: the last identifier of the page before): of a thing, else of a
+ * project, else (NULL) all. */
 GPtrArray *kept_frame_list(struct sql *db, const struct caller *caller, const char *project,
                            const char *thing, const struct store_page *page, GError **error);
 /* Its JSON form, as it was packed. */

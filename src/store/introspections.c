@@ -98,16 +98,20 @@ struct introspection *introspection_find(struct sql *db, const struct caller *ca
     return NULL;
 }
 
+/* With a condition that an index serves: SQLite plans before it knows the parameters. */
+#define LIST(condition)                                                                            \
+    "SELECT " COLUMNS " FROM introspection WHERE " condition                                       \
+    " AND id < $4 AND " CALLER_SEES("project") " ORDER BY id DESC LIMIT $5"
+
 GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const char *project,
                               const char *thing, const struct store_page *page, GError **error)
 {
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error,
-                  "SELECT " COLUMNS " FROM introspection WHERE " CALLER_SEES(
-                      "project") " AND ($3 = '' OR project = $3) AND ($4 = '' OR thing = $4)"
-                                 " AND ($5 = '' OR id < $5) ORDER BY id DESC LIMIT $6",
-                  "sisssi", CALLER_VALUES(caller), project != NULL ? project : "",
-                  thing != NULL ? thing : "", page->after, page->limit);
+    const char *statement = thing != NULL     ? LIST("thing = $3")
+                            : project != NULL ? LIST("project = $3")
+                                              : LIST("$3 = ''");
+    const char *of = thing != NULL ? thing : project != NULL ? project : "";
+    g_autoptr(sql_rows) rows = sql_query(db, error, statement, "sissi", CALLER_VALUES(caller), of,
+                                         store_page_before(page), page->limit);
     return rows != NULL ? read_all(rows, error) : NULL;
 }
 
@@ -228,4 +232,63 @@ GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error)
                   " AND state IN ('done', 'failed', 'cancelled') ORDER BY id LIMIT $1",
                   "i", limit);
     return rows != NULL ? read_all(rows, error) : NULL;
+}
+
+/* --- forgetting --------------------------------------------------------------------------------
+ */
+
+/* Identifiers have the order of making, so that what was made since need not be looked at. */
+static GPtrArray *expired(struct sql *db, int64_t before, const char *after, int64_t limit,
+                          GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *end = store_id_at(before);
+    g_autoptr(sql_rows) rows = sql_query(
+        db, error,
+        "SELECT i.id FROM introspection i WHERE i.id > $1 AND i.id < $2 AND i.finished > 0"
+        " AND i.finished < $3 AND i.handles = '[]'"
+        " AND i.id NOT IN (SELECT d.introspection FROM late_drop d)"
+        " AND NOT EXISTS (SELECT 1 FROM frame f WHERE f.thing = i.thing AND f.introspection = i.id)"
+        " AND (EXISTS (SELECT 1 FROM introspection n WHERE n.thing = i.thing AND n.id > i.id"
+        " AND n.finished > 0)"
+        " OR NOT (EXISTS (SELECT 1 FROM node WHERE node.id = i.thing)"
+        " OR EXISTS (SELECT 1 FROM image WHERE image.id = i.thing))) ORDER BY i.id LIMIT $4",
+        "ssii", after, end, before, limit);
+    while (rows != NULL && sql_rows_next(rows, &failure))
+        g_ptr_array_add(ids, g_strdup(sql_text(rows, 0)));
+    if (failure == NULL)
+        return rows != NULL ? g_steal_pointer(&ids) : NULL;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+}
+
+static bool remove_all(struct sql *db, void *user, GError **error)
+{
+    const GPtrArray *ids = user;
+    g_autofree struct sql_value *keys = g_new0(struct sql_value, sql_batch(db));
+    for (guint at = 0; at < ids->len;) {
+        unsigned n = 0;
+        for (; at < ids->len && n < sql_batch(db); at++)
+            keys[n++] = (struct sql_value){ .type = 's', .text = ids->pdata[at] };
+        if (!sql_run_keys(db, error,
+                          "DELETE FROM introspection WHERE handles = '[]' AND id IN (@KEYS@)", keys,
+                          0, n))
+            return false;
+    }
+    return true;
+}
+
+bool introspection_expire(struct sql *db, int64_t age, int64_t limit, char **after, bool *left,
+                          GError **error)
+{
+    g_autoptr(GPtrArray) ids = expired(db, store_now() - age, *after, limit, error);
+    if (ids == NULL || (ids->len > 0 && !sql_transaction(db, remove_all, ids, error)))
+        return false;
+    *left = ids->len >= limit;
+    if (ids->len > 0) {
+        g_free(*after);
+        *after = g_ptr_array_steal_index(ids, ids->len - 1);
+    }
+    return true;
 }

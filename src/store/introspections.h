@@ -47,7 +47,8 @@ struct introspection_wish {
 /* By identifier; NULL with ASSAY_ERROR_NOT_FOUND, also when the caller may not see it. */
 struct introspection *introspection_find(struct sql *db, const struct caller *caller,
                                          const char *id, GError **error);
-/* Newest first (page->after: the last identifier of the page before); project and thing NULL: all. */
+/* Newest first (page->after: the last identifier of the page before): of a thing, else of a project,
+ * else (NULL) all. */
 GPtrArray *introspection_list(struct sql *db, const struct caller *caller, const char *project,
                               const char *thing, const struct store_page *page, GError **error);
 
@@ -75,3 +76,9 @@ bool introspection_set_handles(struct sql *db, const char *id, const char *befor
 /* Those of the states done, failed and cancelled whose handles have not been dropped, at most so
  * many. */
 GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error);
+/* Forgets some, at most so many, of those behind the identifier *after that ended more than so many
+ * microseconds ago; *after becomes the last of them (g_free()), *left says whether there may be more.
+ * Never the last that ended of a node or image that is there, one that made a frame which is kept,
+ * or one of which a snapshot may be left. */
+bool introspection_expire(struct sql *db, int64_t age, int64_t limit, char **after, bool *left,
+                          GError **error);

@@ -142,6 +142,11 @@ bool store_id_time(const char *id, int64_t *time)
     return true;
 }
 
+const char *store_page_before(const struct store_page *page)
+{
+    return page->after[0] != '\0' ? page->after : "Z"; /* identifiers begin with 0 to 7 */
+}
+
 bool store_name_valid(const char *what, const char *name, GError **error)
 {
     size_t len = strlen(name);

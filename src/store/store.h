@@ -49,3 +49,5 @@ struct store_page {
     const char *after; /* the last identifier of the page before; "" for the first page */
     int64_t limit;
 };
+/* For a list that begins with the newest: what is on the page comes before this. */
+const char *store_page_before(const struct store_page *page);

@@ -30,7 +30,8 @@ struct worker_settings {
     unsigned
         snapshot_percent; /* of its time that a disk in use may be under a snapshot, 1 to 100 */
     int64_t frames_kept;  /* of each thing; 0: as usual */
-    struct rates *rates;  /* introspect/rates.h: shared by all jobs of this process */
+    int64_t events_kept, introspections_kept; /* microseconds; 0: for ever */
+    struct rates *rates; /* introspect/rates.h: shared by all jobs of this process */
 };
 
 /* One run of a job. */

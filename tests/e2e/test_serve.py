@@ -149,6 +149,8 @@ def test_the_service_manager_is_told(assay, tmp_path):
     ("smtp: {url: 'smtp://h', from: 'a@b', password_file: /nothing}", "smtp.password_file: /nothing"),
     ("smtp: {url: 'http://h', from: 'a@b'}", "smtp.url"),
     ("metrics_token_file: /nothing", "metrics_token_file: /nothing: No such file"),
+    ("keep: {events_days: 40000}", "keep.events_days: a number from 0 to 36525"),
+    ("keep: {introspections_days: -1}", "keep.introspections_days: not a number"),
 ])
 def test_wrong_settings_are_told(assay, tmp_path, text, why):
     (tmp_path / "assay.yaml").write_text(text)
