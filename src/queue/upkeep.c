@@ -1,5 +1,8 @@
 #include "queue/upkeep.h"
 
+#define CLEAR_AGAIN_LEAST (10 * (int64_t)G_USEC_PER_SEC)
+#define CLEAR_AGAIN_MOST  (3600 * (int64_t)G_USEC_PER_SEC)
+
 static bool ended(GError *failure, GError **error)
 {
     if (failure != NULL)
@@ -78,13 +81,13 @@ GPtrArray *queue_leftovers(struct sql *db, const char *id, int64_t limit, GError
     GError *failure = NULL;
     g_autoptr(GPtrArray) found =
         g_ptr_array_new_with_free_func((GDestroyNotify)queue_leftover_free);
-    g_autoptr(sql_rows) rows =
-        sql_query(db, error,
-                  "SELECT id, kind, project, pool, payload, coalesce(worker, ''), attempt,"
-                  " coalesce(reason, ''), state FROM job WHERE cleared = 0"
-                  " AND state IN ('dead', 'cancelled') AND ($1 = '' OR id = $1)"
-                  " ORDER BY id LIMIT $2",
-                  "si", id != NULL ? id : "", limit);
+    g_autoptr(sql_rows) rows = sql_query(
+        db, error,
+        "SELECT id, kind, project, pool, payload, coalesce(worker, ''), attempt,"
+        " coalesce(reason, ''), state, coalesce(finished, 0) FROM job WHERE cleared = 0"
+        " AND state IN ('dead', 'cancelled') AND (id = $1 OR ($1 = '' AND clear_due <= $2))"
+        " ORDER BY clear_due, id LIMIT $3",
+        "sii", id != NULL ? id : "", store_now(), limit);
     while (rows != NULL && sql_rows_next(rows, &failure)) {
         struct queue_leftover *l = g_new0(struct queue_leftover, 1);
         struct job *j = l->job = g_new0(struct job, 1);
@@ -97,9 +100,17 @@ GPtrArray *queue_leftovers(struct sql *db, const char *id, int64_t limit, GError
         j->attempt = (unsigned)sql_int(rows, 6);
         l->reason = g_strdup(sql_text(rows, 7));
         l->cancelled = g_str_equal(sql_text(rows, 8), "cancelled");
+        l->finished = sql_int(rows, 9);
         g_ptr_array_add(found, l);
     }
     return rows != NULL && ended(failure, error) ? g_steal_pointer(&found) : NULL;
+}
+
+bool queue_clear_later(struct sql *db, const struct queue_leftover *l, GError **error)
+{
+    int64_t now = store_now();
+    return sql_run(db, NULL, error, "UPDATE job SET clear_due = $2 WHERE id = $1", "si", l->job->id,
+                   now + CLAMP(now - l->finished, CLEAR_AGAIN_LEAST, CLEAR_AGAIN_MOST));
 }
 
 bool queue_cleared(struct sql *db, const char *id, GError **error)

@@ -19,12 +19,17 @@ struct queue_leftover {
     struct job *job;
     char *reason; /* of its end */
     bool cancelled;
+    int64_t finished; /* Unix microseconds */
 };
 typedef struct queue_leftover queue_leftover;
 void queue_leftover_free(struct queue_leftover *l);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(queue_leftover, queue_leftover_free)
-/* At most so many of them, oldest first; id NULL: any, else that job, if it is one. */
+/* At most so many of them that may be tried now, what has waited longest first; id NULL: any, else
+ * that job, if it is one. */
 GPtrArray *queue_leftovers(struct sql *db, const char *id, int64_t limit, GError **error);
+/* It could not be cleared away: it is not tried again for ten seconds, or as long as that has
+ * lasted already, at most an hour. */
+bool queue_clear_later(struct sql *db, const struct queue_leftover *l, GError **error);
 /* All has been cleared away. */
 bool queue_cleared(struct sql *db, const char *id, GError **error);
 

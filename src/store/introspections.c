@@ -229,9 +229,16 @@ GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error)
     g_autoptr(sql_rows) rows =
         sql_query(db, error,
                   "SELECT " COLUMNS " FROM introspection WHERE handles <> '[]'"
-                  " AND state IN ('done', 'failed', 'cancelled') ORDER BY id LIMIT $1",
-                  "i", limit);
+                  " AND state IN ('done', 'failed', 'cancelled') AND drop_due <= $1"
+                  " ORDER BY drop_due, id LIMIT $2",
+                  "ii", store_now(), limit);
     return rows != NULL ? read_all(rows, error) : NULL;
+}
+
+bool introspection_drop_later(struct sql *db, const char *id, int64_t due, GError **error)
+{
+    return sql_run(db, NULL, error, "UPDATE introspection SET drop_due = $2 WHERE id = $1", "si",
+                   id, due);
 }
 
 /* --- forgetting --------------------------------------------------------------------------------

@@ -73,9 +73,11 @@ bool introspection_save(struct sql *db, const struct introspection *i, GError **
  * dropped, and nothing is done. */
 bool introspection_set_handles(struct sql *db, const char *id, const char *before,
                                const char *handles, GError **error);
-/* Those of the states done, failed and cancelled whose handles have not been dropped, at most so
- * many. */
+/* Those of the states done, failed and cancelled whose handles have not been dropped and may be tried
+ * now, at most so many, what has waited longest first. */
 GPtrArray *introspection_left(struct sql *db, int64_t limit, GError **error);
+/* Its handles are not tried before that moment (Unix microseconds). */
+bool introspection_drop_later(struct sql *db, const char *id, int64_t due, GError **error);
 /* Forgets some, at most so many, of those behind the identifier *after that ended more than so many
  * microseconds ago; *after becomes the last of them (g_free()), *left says whether there may be more.
  * Never the last that ended of a node or image that is there, one that made a frame which is kept,

@@ -111,12 +111,30 @@ bool project_change(struct sql *db, const char *id, int64_t version, const struc
 }
 
 /* With the project would go what names snapshots that are still there. */
-static bool has_snapshots(struct sql *db, const char *id)
+static bool has_no_snapshots(struct sql *db, const char *id, GError **error)
 {
-    g_autoptr(sql_rows) rows = sql_query(
-        db, NULL, "SELECT 1 FROM introspection WHERE project = $1 AND handles <> '[]' LIMIT 1", "s",
-        id);
-    return rows != NULL && sql_rows_next(rows, NULL);
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(sql_rows) rows = sql_query(db, error,
+                                         "SELECT id, finished FROM introspection WHERE project = $1"
+                                         " AND handles <> '[]' ORDER BY finished LIMIT 1",
+                                         "s", id);
+    if (rows == NULL)
+        return false;
+    if (!sql_rows_next(rows, &failure)) {
+        if (failure == NULL)
+            return true;
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+    }
+    if (sql_int(rows, 1) == 0)
+        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
+                    "a disk of the project is being examined; cancel that, or wait");
+    else
+        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
+                    "what introspection %s has made is still to be dropped; the service's log says"
+                    " what keeps it",
+                    sql_text(rows, 0));
+    return false;
 }
 
 /* Nor would anybody know any more of those that Ceph keeps for the newest frames: identities end
@@ -142,12 +160,8 @@ bool project_delete(struct sql *db, const char *id, int64_t version, GError **er
                     "those first");
         return false;
     }
-    if (has_snapshots(db, id)) {
-        g_set_error(error, STORE_ERROR, STORE_ERROR_IN_USE,
-                    "a disk of the project is being examined; cancel that, or wait");
-        return false;
-    }
-    return sql_run(db, &changed, error,
+    return has_no_snapshots(db, id, error) &&
+           sql_run(db, &changed, error,
                    "DELETE FROM project WHERE id = $1 AND ($2 = 0 OR version = $2)", "si", id,
                    version) &&
            store_touched(changed, changed == 1 || exists(db, id), "project", error);

@@ -395,5 +395,9 @@ const struct store_step store_steps[] = {
       " WHERE i.job = job.id AND job.state IN ('queued', 'running');" },
     { "ends of cancelled jobs", /* of those without one, so that they are forgotten in the end */
       "UPDATE job SET finished = created WHERE state = 'cancelled' AND finished IS NULL;" },
+    { "leftovers",
+      /* What could not be dropped or cleared away is not tried again before that moment. */
+      "ALTER TABLE introspection ADD COLUMN drop_due BIGINT NOT NULL DEFAULT 0;"
+      "ALTER TABLE job ADD COLUMN clear_due BIGINT NOT NULL DEFAULT 0;" },
     { NULL, NULL },
 };

@@ -4,6 +4,7 @@
 
 #define TICK_MICROSECONDS G_USEC_PER_SEC
 #define LEFTOVERS_AT_ONCE 50
+#define LEFTOVERS_TURN    (5 * (int64_t)G_USEC_PER_SEC) /* after which the rest waits */
 #define KEPT_MICROSECONDS (30 * 24 * 3600 * (int64_t)G_USEC_PER_SEC)
 
 static bool recover(struct worker *w, struct sql *db, GError **error)
@@ -16,11 +17,12 @@ static bool recover(struct worker *w, struct sql *db, GError **error)
     return true;
 }
 
-/* One that cannot be cleared away does not keep the others from it. */
+/* One that cannot be cleared away does not keep the others from it, now or in the next turn. */
 static bool clear_away(struct worker *w, struct sql *db, GError **error)
 {
+    gint64 end = g_get_monotonic_time() + LEFTOVERS_TURN;
     g_autoptr(GPtrArray) left = queue_leftovers(db, NULL, LEFTOVERS_AT_ONCE, error);
-    for (guint i = 0; left != NULL && i < left->len; i++) {
+    for (guint i = 0; left != NULL && i < left->len && g_get_monotonic_time() < end; i++) {
         const struct queue_leftover *l = g_ptr_array_index(left, i);
         g_autoptr(GError) failure = NULL;
         if (worker_abandon(w, db, l, &failure))
@@ -31,6 +33,8 @@ static bool clear_away(struct worker *w, struct sql *db, GError **error)
         }
         log_line("warning", "clearing away after %s job %s: %s", l->job->kind, l->job->id,
                  failure->message);
+        if (!queue_clear_later(db, l, error))
+            return false;
     }
     return left != NULL;
 }

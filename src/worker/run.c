@@ -115,7 +115,7 @@ bool worker_abandon(struct worker *w, struct sql *db, const struct queue_leftove
                          .worker = w };
     /* A newer program may know it. */
     if (kind == NULL)
-        return true;
+        return queue_clear_later(db, l, error);
     bool ok =
         (kind->abandon == NULL || kind->abandon(&r.run, l->cancelled ? NULL : l->reason, error)) &&
         queue_cleared(db, l->job->id, error);

@@ -57,6 +57,12 @@ static bool abandon(struct job_run *run, const char *reason, GError **error)
     return true;
 }
 
+static bool abandon_never(struct job_run *run, const char *reason, GError **error)
+{
+    g_atomic_int_inc(&seen.abandoned);
+    return fail(error, ASSAY_ERROR_IO, "the storage is away");
+}
+
 static bool duty(const struct worker_settings *settings, struct sql *db, GError **error)
 {
     if (g_atomic_int_add(&seen.on_duty, 1) > 0)
@@ -71,9 +77,10 @@ static const struct job_kind kinds_[] = { { "succeed", succeed, abandon },
                                           { "fail", fail_always, abandon },
                                           { "deny", fail_for_good, abandon },
                                           { "endure", endure, abandon },
-                                          { "aside", endure, abandon, .threads = 2 } };
+                                          { "aside", endure, abandon, .threads = 2 },
+                                          { "stuck", succeed, abandon_never } };
 static const struct job_kind *const kinds[] = { &kinds_[0], &kinds_[1], &kinds_[2], &kinds_[3],
-                                                &kinds_[4], NULL };
+                                                &kinds_[4], &kinds_[5], NULL };
 static const struct worker_duty test_duty = { .name = "test", .seconds = 1, .run = duty };
 static const struct worker_duty *const duties[] = { &test_duty, NULL };
 static const struct worker_duty *const no_duties[] = { NULL };
@@ -244,6 +251,28 @@ static void test_a_job_that_was_taken_away_is_dropped(struct store_test *t, cons
     g_assert_true(has(t, id, "state = 'running' AND worker = 'other'"));
 }
 
+/* More than a turn of the duty looks at; its next one is due at once. */
+static void test_jobs_that_cannot_be_cleared_away_keep_no_others(struct store_test *t,
+                                                                 const void *unused)
+{
+    const struct worker_settings s = settings_of(t);
+    for (int i = 0; i < 50; i++)
+        g_free(add(t, i % 2 == 0 ? "stuck" : "newer"));
+    g_autofree char *last = add(t, "fail");
+    g_assert_true(sql_run(t->db, NULL, NULL,
+                          "UPDATE job SET state = 'dead', finished = $1, reason = 'over'", "i",
+                          store_now()));
+    struct worker *w = start(&s, no_duties);
+    gint64 until = g_get_monotonic_time() + PATIENCE;
+    while (!has(t, last, "cleared = 1")) {
+        g_assert_cmpint(g_get_monotonic_time(), <, until);
+        g_assert_true(sql_run(t->db, NULL, NULL, "UPDATE duty SET due = 0", ""));
+        g_usleep(50000);
+    }
+    g_assert_true(worker_stop(w, PATIENCE));
+    g_assert_true(has(t, last, "(SELECT count(*) FROM job WHERE cleared = 0) = 50"));
+}
+
 /* A process that has ended: its number may already be another's, but not its start. */
 static void test_jobs_of_a_dead_process_go_back_at_once(struct store_test *t, const void *unused)
 {
@@ -305,6 +334,8 @@ int main(int argc, char **argv)
     TEST("/worker/a job that was taken away is dropped", test_a_job_that_was_taken_away_is_dropped);
     TEST("/worker/jobs of a dead process go back at once",
          test_jobs_of_a_dead_process_go_back_at_once);
+    TEST("/worker/jobs that cannot be cleared away keep no others from it",
+         test_jobs_that_cannot_be_cleared_away_keep_no_others);
     TEST("/worker/who lives is known", test_who_lives_is_known);
     TEST("/worker/a duty is done by one at a time", test_a_duty_is_done_by_one_at_a_time);
     return g_test_run();
