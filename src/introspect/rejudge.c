@@ -249,11 +249,17 @@ const struct job_kind rejudge_job = { .name = "rejudge", .run = run_rejudge };
 /* --- duties
  * -------------------------------------------------------------------------------------------- */
 
-static bool any_row(struct sql *db, const char *statement, int64_t number, bool *any,
-                    GError **error)
+/* By way of indexes, and outside of a transaction: it is asked every few seconds. */
+static bool any_unjudged(struct sql *db, int64_t advisories, bool *any, GError **error)
 {
     GError *failure = NULL;
-    g_autoptr(sql_rows) rows = sql_query(db, error, statement, "i", number);
+    g_autoptr(sql_rows) rows =
+        sql_query(db, error,
+                  "SELECT 1 WHERE EXISTS (SELECT 1 FROM installed WHERE advisories < $1)"
+                  " OR EXISTS (SELECT 1 FROM installed WHERE advisories > $1)"
+                  " OR EXISTS (SELECT 1 FROM subject WHERE advisories < $1)"
+                  " OR EXISTS (SELECT 1 FROM subject WHERE advisories > $1)",
+                  "i", advisories);
     if (rows == NULL)
         return false;
     *any = sql_rows_next(rows, &failure);
@@ -262,25 +268,17 @@ static bool any_row(struct sql *db, const char *statement, int64_t number, bool 
     return failure == NULL;
 }
 
-struct notice {
-    int64_t advisories;
-};
-
 /* One at a time is enough: it goes on until there is nothing left. */
 static bool ask_for_job(struct sql *db, void *user, GError **error)
 {
-    const struct notice *n = user;
-    bool rows = false, things = false, pending = false;
-    if (!any_row(db, "SELECT 1 FROM installed WHERE advisories <> $1 LIMIT 1", n->advisories, &rows,
-                 error) ||
-        !any_row(db, "SELECT 1 FROM subject WHERE advisories <> $1 LIMIT 1", n->advisories, &things,
-                 error) ||
-        !queue_pending(db, rejudge_job.name, &pending, error))
+    const int64_t *advisories = user;
+    bool pending;
+    if (!queue_pending(db, rejudge_job.name, &pending, error))
         return false;
-    if ((!rows && !things) || pending)
+    if (pending)
         return true;
     g_autofree char *payload =
-        g_strdup_printf("{\"advisories\":%" G_GINT64_FORMAT "}", n->advisories);
+        g_strdup_printf("{\"advisories\":%" G_GINT64_FORMAT "}", *advisories);
     const struct job_options options = { .priority = JOB_PRIORITY_INTERACTIVE };
     g_autofree char *id = queue_add(db, rejudge_job.name, "", payload, &options, error);
     return id != NULL;
@@ -296,8 +294,12 @@ static bool notice_advisories(const struct worker_settings *settings, struct sql
             g_propagate_error(error, failure);
         return failure == NULL;
     }
-    struct notice n = { matching_advisories(m)->number };
-    return sql_transaction(db, ask_for_job, &n, error);
+    int64_t number = matching_advisories(m)->number;
+    bool any = false, pending = false;
+    if (!any_unjudged(db, number, &any, error) ||
+        (any && !queue_pending(db, rejudge_job.name, &pending, error)))
+        return false;
+    return !any || pending || sql_transaction(db, ask_for_job, &number, error);
 }
 
 const struct worker_duty rejudge_duty = {

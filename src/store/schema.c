@@ -399,5 +399,9 @@ const struct store_step store_steps[] = {
       /* What could not be dropped or cleared away is not tried again before that moment. */
       "ALTER TABLE introspection ADD COLUMN drop_due BIGINT NOT NULL DEFAULT 0;"
       "ALTER TABLE job ADD COLUMN clear_due BIGINT NOT NULL DEFAULT 0;" },
+    { "questions of duties", "CREATE INDEX installed_judged ON installed (advisories);"
+                             "CREATE INDEX subject_judged ON subject (advisories);"
+                             "CREATE INDEX exposure_empty ON exposure (project)"
+                             " WHERE things = 0 AND fixable = 0;" },
     { NULL, NULL },
 };

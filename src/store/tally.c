@@ -174,14 +174,15 @@ bool facts_count(struct sql *db, int64_t limit, bool *left, GError **error)
 }
 
 /* --- removal
- * --------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------
+ * What is to be removed is looked for outside of transactions: most often there is nothing, and
+ * nobody could write meanwhile. */
 
 enum { SUBJECTS = 20, ROWS = 500 };
 
-struct sweep {
-    int64_t before; /* Unix microseconds */
-    bool left;
-};
+#define NO_THING                                                                                   \
+    "NOT EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"                                       \
+    " AND NOT EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing)"
 
 struct orphan {
     int64_t number;
@@ -206,9 +207,7 @@ static GPtrArray *find_orphans(struct sql *db, GError **error)
     g_autoptr(sql_rows) rows =
         sql_query(db, error,
                   "SELECT s.number, s.thing, p.id, s.installed, s.counted FROM subject s"
-                  " LEFT JOIN project p ON p.id = s.project"
-                  " WHERE NOT EXISTS (SELECT 1 FROM node n WHERE n.id = s.thing)"
-                  " AND NOT EXISTS (SELECT 1 FROM image i WHERE i.id = s.thing) LIMIT $1",
+                  " LEFT JOIN project p ON p.id = s.project WHERE " NO_THING " LIMIT $1",
                   "i", (int64_t)SUBJECTS);
     if (rows == NULL)
         return NULL;
@@ -243,14 +242,14 @@ static bool remove_carried(struct sql *db, const struct orphan *o, GError **erro
     return true;
 }
 
-static bool sweep_subjects(struct sql *db, void *user, GError **error)
+static bool remove_orphans(struct sql *db, void *user, GError **error)
 {
     static const GArray nothing = { 0 };
-    struct sweep *s = user;
+    bool *left = user;
     g_autoptr(GPtrArray) orphans = find_orphans(db, error);
     if (orphans == NULL)
         return false;
-    s->left = orphans->len == SUBJECTS;
+    *left = orphans->len == SUBJECTS;
     for (guint i = 0; i < orphans->len; i++) {
         const struct orphan *o = orphans->pdata[i];
         g_autoptr(GHashTable) cells = g_hash_table_new_full(cell_hash, cell_equal, cell_free, NULL);
@@ -261,9 +260,34 @@ static bool sweep_subjects(struct sql *db, void *user, GError **error)
             !sql_run(db, NULL, error, "DELETE FROM subject WHERE number = $1", "i", o->number))
             return false;
     }
-    return s->left ||
+    return *left ||
            sql_run(db, NULL, error, "DELETE FROM exposure WHERE things = 0 AND fixable = 0", "");
 }
+
+static bool sweep_subjects(struct sql *db, bool *left, GError **error)
+{
+    int64_t any[2]; /* the number of a subject; 1 */
+    if (!sql_numbers(db, any, 1, error, "SELECT s.number FROM subject s WHERE " NO_THING " LIMIT 1",
+                     "") ||
+        !sql_numbers(db, any + 1, 1, error,
+                     "SELECT 1 FROM exposure WHERE things = 0 AND fixable = 0 LIMIT 1", ""))
+        return false;
+    *left = false;
+    return (any[0] == 0 && any[1] == 0) || sql_transaction(db, remove_orphans, left, error);
+}
+
+/* Rows that nothing refers to. */
+struct waste {
+    const char *find;          /* at most $2 that were last seen before $1 */
+    const char *check;         /* those that are still so among @KEYS@ */
+    const char *const *remove; /* statements for @KEYS@ */
+};
+
+struct sweep {
+    const struct waste *waste;
+    int64_t before;      /* Unix microseconds */
+    const GArray *found; /* struct sql_value: numbers */
+};
 
 /* Runs each of the statements on the numbers. */
 static bool remove_numbers(struct sql *db, const GArray *numbers, const char *const *statements,
@@ -280,65 +304,80 @@ static bool remove_numbers(struct sql *db, const GArray *numbers, const char *co
     return true;
 }
 
-static GArray *unused(struct sql *db, const char *statement, const struct sweep *s, GError **error)
+/* Adds the numbers that rows have. Frees rows, which may be NULL: then they could not be read. */
+static bool read_numbers(struct sql_rows *rows, GArray *numbers, GError **error)
 {
     GError *failure = NULL;
-    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
-    g_autoptr(sql_rows) rows = sql_query(db, error, statement, "ii", s->before, (int64_t)ROWS);
     if (rows == NULL)
-        return NULL;
+        return false;
     while (sql_rows_next(rows, &failure)) {
         struct sql_value number = number_value(sql_int(rows, 0));
         g_array_append_val(numbers, number);
     }
-    return hand_on(error, failure) ? g_steal_pointer(&numbers) : NULL;
+    sql_rows_free(rows);
+    return hand_on(error, failure);
 }
 
-static bool sweep_installed(struct sql *db, void *user, GError **error)
+/* Somebody may have come to need one of them since they were found. */
+static bool remove_waste(struct sql *db, void *user, GError **error)
 {
-    static const char *const statements[] = {
-        "DELETE FROM finding WHERE installed IN (@KEYS@)",
-        "DELETE FROM notice WHERE installed IN (@KEYS@)",
-        "DELETE FROM installed WHERE number IN (@KEYS@)",
-        NULL,
-    };
-    struct sweep *s = user;
-    g_autoptr(GArray) numbers =
-        unused(db,
-               "SELECT i.number FROM installed i WHERE i.seen < $1"
-               " AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.installed = i.number) LIMIT $2",
-               s, error);
-    if (numbers == NULL)
-        return false;
-    s->left = numbers->len == ROWS;
-    return remove_numbers(db, numbers, statements, error);
+    const struct sweep *s = user;
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    g_autofree struct sql_value *keys = g_new0(struct sql_value, 1 + sql_batch(db));
+    keys[0] = number_value(s->before);
+    for (guint at = 0; at < s->found->len;) {
+        unsigned n = 0;
+        while (at < s->found->len && n < sql_batch(db))
+            keys[++n] = g_array_index(s->found, struct sql_value, at++);
+        if (!read_numbers(sql_query_keys(db, error, s->waste->check, keys, 1, n), numbers, error))
+            return false;
+    }
+    return remove_numbers(db, numbers, s->waste->remove, error);
 }
 
-static bool sweep_contexts(struct sql *db, void *user, GError **error)
+static bool sweep_waste(struct sql *db, const struct waste *waste, int64_t before, bool *left,
+                        GError **error)
 {
-    static const char *const statements[] = { "DELETE FROM context WHERE number IN (@KEYS@)",
-                                              NULL };
-    struct sweep *s = user;
-    g_autoptr(GArray) numbers =
-        unused(db,
-               "SELECT c.number FROM context c WHERE c.seen < $1"
-               " AND NOT EXISTS (SELECT 1 FROM installed i WHERE i.context = c.number) LIMIT $2",
-               s, error);
-    if (numbers == NULL)
+    g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(struct sql_value));
+    struct sweep s = { waste, before, found };
+    if (!read_numbers(sql_query(db, error, waste->find, "ii", before, (int64_t)ROWS), found, error))
         return false;
-    s->left = numbers->len == ROWS;
-    return remove_numbers(db, numbers, statements, error);
+    *left = found->len == ROWS;
+    return found->len == 0 || sql_transaction(db, remove_waste, &s, error);
 }
+
+#define INSTALLED                                                                                  \
+    "SELECT i.number FROM installed i WHERE i.seen < $1"                                           \
+    " AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.installed = i.number)"
+#define CONTEXTS                                                                                   \
+    "SELECT c.number FROM context c WHERE c.seen < $1"                                             \
+    " AND NOT EXISTS (SELECT 1 FROM installed i WHERE i.context = c.number)"
+
+static const char *const remove_installed[] = {
+    "DELETE FROM finding WHERE installed IN (@KEYS@)",
+    "DELETE FROM notice WHERE installed IN (@KEYS@)",
+    "DELETE FROM installed WHERE number IN (@KEYS@)",
+    NULL,
+};
+static const char *const remove_contexts[] = {
+    "DELETE FROM context WHERE number IN (@KEYS@)",
+    NULL,
+};
+static const struct waste wastes[] = {
+    { INSTALLED " LIMIT $2", INSTALLED " AND i.number IN (@KEYS@)", remove_installed },
+    { CONTEXTS " LIMIT $2", CONTEXTS " AND c.number IN (@KEYS@)", remove_contexts },
+};
 
 bool facts_sweep(struct sql *db, int64_t age, bool *left, GError **error)
 {
-    static const sql_body parts[] = { sweep_subjects, sweep_installed, sweep_contexts };
-    *left = false;
-    for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
-        struct sweep s = { .before = store_now() - age };
-        if (!sql_transaction(db, parts[i], &s, error))
+    int64_t before = store_now() - age;
+    if (!sweep_subjects(db, left, error))
+        return false;
+    for (size_t i = 0; i < G_N_ELEMENTS(wastes); i++) {
+        bool more;
+        if (!sweep_waste(db, &wastes[i], before, &more, error))
             return false;
-        *left |= s.left;
+        *left |= more;
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../store/sql-spy.h"
 #include "base/error.h"
 #include "introspect/stored_report.h"
 #include "judge-scene.h"
@@ -349,6 +350,25 @@ static void test_an_interrupted_job_comes_to_the_same(struct scene *s, const voi
     teardown(&fresh, NULL);
 }
 
+/* Others could not write meanwhile. */
+static void test_duties_with_nothing_to_do_only_ask(struct scene *s, const void *unused)
+{
+    GError *error = NULL;
+    bool left;
+    examine_some(s);
+    count_all(s);
+    run_duty(s);
+    g_assert_true(facts_sweep(s->t.db, 0, &left, &error));
+    sql_spy_begin(s->t.db);
+    run_duty(s);
+    g_assert_null(strstr(sql_spy.plans->str, "SCAN installed"));
+    g_assert_null(strstr(sql_spy.plans->str, "SCAN subject"));
+    g_assert_true(facts_sweep(s->t.db, 0, &left, &error));
+    g_assert_cmpuint(sql_spy.transactions, ==, 0);
+    sql_spy_end(s->t.db);
+    g_assert_no_error(error);
+}
+
 /* Another server's database is older: what it judges first is judged again. */
 static void test_the_newest_advisories_count(struct scene *s, const void *unused)
 {
@@ -447,6 +467,7 @@ int main(int argc, char **argv)
     ADD("judging again comes to what judging anew does",
         test_judging_again_comes_to_what_judging_anew_does);
     ADD("an interrupted job comes to the same", test_an_interrupted_job_comes_to_the_same);
+    ADD("duties that have nothing to do only ask", test_duties_with_nothing_to_do_only_ask);
     ADD("the newest advisories count", test_the_newest_advisories_count);
     ADD("what is deleted leaves nothing", test_what_is_deleted_leaves_nothing);
     ADD("without advisories nothing is clean", test_without_advisories_nothing_is_clean);
