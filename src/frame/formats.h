@@ -21,6 +21,9 @@ bool frame_write_schema(FILE *out, GError **error);
 
 /* Reads our JSON form (docs/frame.schema.json). Bytes are hostile: limits as for any input. */
 struct frame *frame_read_json(const char *name, const void *bytes, size_t len, GError **error);
+/* The same for who needs no records of files, which most of a frame may be: they are passed over. */
+struct frame *frame_read_json_without_files(const char *name, const void *bytes, size_t len,
+                                            GError **error);
 
 /* Package URL of a package in a system: "pkg:deb/debian/bash@5.2.15-2%2Bb7?arch=amd64&distro=..."
  * (purl specification, with the distro qualifiers in common use). g_free(). */

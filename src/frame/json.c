@@ -89,6 +89,7 @@ struct reader {
     struct frame *frame;
     struct arena *scratch; /* of one record */
     bool seen_schema, with_files;
+    bool pass_files; /* their records are passed over */
     union {
         max_align_t align;
         struct frame_volume volume;
@@ -189,6 +190,8 @@ static bool read_lists(struct reader *r, const char *key, const struct json_part
             continue;
         const GPtrArray *systems = r->frame->systems;
         struct frame_system *s = g_ptr_array_index(systems, systems->len - 1);
+        if (k == FRAME_FILE && r->pass_files)
+            return true;
         if (k == FRAME_FILE && s->files == NULL) {
             r->with_files = true; /* of the frame only at the end: it makes lists of its own */
             s->files = frame_files_new();
@@ -259,10 +262,12 @@ static bool read_top(struct reader *r, const char *key, const struct json_part *
     return true;
 }
 
-struct frame *frame_read_json(const char *name, const void *bytes, size_t len, GError **error)
+static struct frame *read_frame(const char *name, const void *bytes, size_t len, bool pass_files,
+                                GError **error)
 {
     struct reader r = { .frame = frame_new(name),
-                        .scratch = arena_new(4 * LIMIT_FRAME_JSON_RECORD) };
+                        .scratch = arena_new(4 * LIMIT_FRAME_JSON_RECORD),
+                        .pass_files = pass_files };
     struct json_scan s = json_scan_of(bytes, len);
     bool ok = read_members(&r, &s, read_top, error) && json_scan_end(&s, error);
     if (ok && !r.seen_schema)
@@ -276,4 +281,15 @@ struct frame *frame_read_json(const char *name, const void *bytes, size_t len, G
     g_prefix_error(error, "%s: ", name);
     frame_free(r.frame);
     return NULL;
+}
+
+struct frame *frame_read_json(const char *name, const void *bytes, size_t len, GError **error)
+{
+    return read_frame(name, bytes, len, false, error);
+}
+
+struct frame *frame_read_json_without_files(const char *name, const void *bytes, size_t len,
+                                            GError **error)
+{
+    return read_frame(name, bytes, len, true, error);
 }

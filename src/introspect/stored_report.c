@@ -18,14 +18,15 @@ static bool say_unjudged(struct report *r, GError **error)
 }
 
 struct report *stored_report(struct sql *db, const struct kept_frame *f,
-                             struct advisory_db *advisories, GError **error)
+                             struct advisory_db *advisories, bool files, GError **error)
 {
     g_autoptr(GBytes) json = kept_frame_read(db, f, error);
     if (json == NULL)
         return NULL;
     gsize len;
     const void *bytes = g_bytes_get_data(json, &len);
-    struct frame *frame = frame_read_json(f->id, bytes, len, error);
+    struct frame *frame = files ? frame_read_json(f->id, bytes, len, error)
+                                : frame_read_json_without_files(f->id, bytes, len, error);
     if (frame == NULL)
         return NULL;
     g_autoptr(report) r = report_new(frame);

@@ -4,6 +4,7 @@
 #include "store/frames.h"
 
 /* The frame, judged by the advisories of now. advisories must stay open as long as the report is
- * used; NULL: none, which the report's coverage says. */
+ * used; NULL: none, which the report's coverage says. files: with its files, for forms that tell of
+ * them. */
 struct report *stored_report(struct sql *db, const struct kept_frame *f,
-                             struct advisory_db *advisories, GError **error);
+                             struct advisory_db *advisories, bool files, GError **error);

@@ -33,6 +33,7 @@ struct report_format {
     /* Deterministic. reports: struct report *, one per target. */
     bool (*write)(const GPtrArray *reports, const struct report_options *options, FILE *out,
                   GError **error);
+    bool files; /* tells of the frame's files, too */
 };
 
 /* NULL-terminated. */

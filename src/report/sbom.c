@@ -292,6 +292,7 @@ const struct report_format report_format_cyclonedx = {
     .description = "CycloneDX 1.6 with vulnerabilities, JSON",
     .media_type = "application/vnd.cyclonedx+json; version=1.6",
     .write = cyclonedx_write,
+    .files = true,
 };
 
 /* --- SPDX ---------------------------------------------------------------------------------------
@@ -330,4 +331,5 @@ const struct report_format report_format_spdx = {
     .description = "SPDX 2.3 with references to advisories, JSON",
     .media_type = "application/spdx+json",
     .write = spdx_write,
+    .files = true,
 };

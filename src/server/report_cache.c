@@ -4,17 +4,19 @@
 
 #include "advisory/database.h"
 #include "base/error.h"
+#include "frame/files.h"
 
-/* A report takes some times the size of its frame; each has a database open, to which its texts
- * belong. */
-#define REPORTS     16
-#define FRAME_BYTES (64 << 20) /* of all frames whose reports are kept, as JSON */
-#define SECONDS     300
+/* Each has a database open, to which its texts belong; many findings share one. */
+#define REPORTS 16
+#define BYTES   (64u << 20) /* of all records of frames and findings that are kept */
+#define SECONDS 300
 
 struct shared_report {
     gint refs;                    /* atomic */
     char *frame, *advisories;     /* what it is a report of, and by which database */
-    int64_t size, made;           /* made: monotonic microseconds */
+    bool files;                   /* the frame has its files */
+    size_t size;                  /* bytes of its records */
+    int64_t made;                 /* monotonic microseconds */
     struct advisory_db *database; /* NULL: there is none */
     struct report *report;
 };
@@ -22,7 +24,7 @@ struct shared_report {
 struct report_cache {
     GMutex lock;
     GQueue reports; /* struct shared_report, what was asked for last first; under the lock */
-    int64_t size;   /* of their frames */
+    size_t size;    /* of all */
 };
 
 struct report_cache *report_cache_new(void)
@@ -68,23 +70,36 @@ static char *identify(const char *path)
                            (uintmax_t)st.st_size, (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+static size_t size_of(const struct report *r)
+{
+    size_t size = arena_used(r->arena) + arena_used(r->frame->arena);
+    for (guint i = 0; i < r->frame->systems->len; i++) {
+        const struct frame_system *s = g_ptr_array_index(r->frame->systems, i);
+        size += frame_files_memory(s->files);
+    }
+    return size;
+}
+
 static struct shared_report *make(struct sql *db, const struct kept_frame *f, const char *path,
-                                  char *advisories, GError **error)
+                                  bool files, char *advisories, GError **error)
 {
     g_autoptr(GError) failure = NULL;
     g_autoptr(shared_report) s = g_new0(struct shared_report, 1);
     s->refs = 1;
     s->frame = g_strdup(f->id);
     s->advisories = advisories;
-    s->size = f->size;
+    s->files = files;
     s->made = g_get_monotonic_time();
     s->database = advisory_db_open(path, &failure);
     if (s->database == NULL && !g_error_matches(failure, ASSAY_ERROR, ASSAY_ERROR_NOT_FOUND)) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
-    s->report = stored_report(db, f, s->database, error);
-    return s->report != NULL ? g_steal_pointer(&s) : NULL;
+    s->report = stored_report(db, f, s->database, files, error);
+    if (s->report == NULL)
+        return NULL;
+    s->size = size_of(s->report);
+    return g_steal_pointer(&s);
 }
 
 /* --- under the lock ------------------------------------------------------------------------------
@@ -99,7 +114,8 @@ static void drop(struct report_cache *c, GList *link)
 }
 
 /* Those by another database, and those that are old, go on the way. */
-static struct shared_report *find(struct report_cache *c, const char *frame, const char *advisories)
+static struct shared_report *find(struct report_cache *c, const char *frame, bool files,
+                                  const char *advisories)
 {
     struct shared_report *found = NULL;
     int64_t oldest = g_get_monotonic_time() - INT64_C(1) * SECONDS * G_USEC_PER_SEC;
@@ -108,7 +124,7 @@ static struct shared_report *find(struct report_cache *c, const char *frame, con
         next = link->next;
         if (s->made < oldest || !g_str_equal(s->advisories, advisories)) {
             drop(c, link);
-        } else if (g_str_equal(s->frame, frame)) {
+        } else if (found == NULL && g_str_equal(s->frame, frame) && (s->files || !files)) {
             g_queue_unlink(&c->reports, link);
             g_queue_push_head_link(&c->reports, link);
             (void)g_atomic_int_add(&s->refs, 1);
@@ -120,27 +136,28 @@ static struct shared_report *find(struct report_cache *c, const char *frame, con
 
 static void keep(struct report_cache *c, struct shared_report *s)
 {
-    if (s->size > FRAME_BYTES / 4)
+    if (s->size > BYTES / 4)
         return;
     (void)g_atomic_int_add(&s->refs, 1);
     g_queue_push_head(&c->reports, s);
     c->size += s->size;
-    while (c->reports.length > REPORTS || c->size > FRAME_BYTES)
+    while (c->reports.length > REPORTS || c->size > BYTES)
         drop(c, c->reports.tail);
 }
 
 struct shared_report *report_cache_get(struct report_cache *c, struct sql *db,
-                                       const struct kept_frame *f, const char *path, GError **error)
+                                       const struct kept_frame *f, const char *path, bool files,
+                                       GError **error)
 {
     char *advisories = identify(path); /* before it is opened: never older than what is read */
     g_mutex_lock(&c->lock);
-    struct shared_report *s = find(c, f->id, advisories);
+    struct shared_report *s = find(c, f->id, files, advisories);
     g_mutex_unlock(&c->lock);
     if (s != NULL) {
         g_free(advisories);
         return s;
     }
-    s = make(db, f, path, advisories, error);
+    s = make(db, f, path, files, advisories, error);
     if (s == NULL)
         return NULL;
     g_mutex_lock(&c->lock);

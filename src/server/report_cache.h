@@ -17,10 +17,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(report_cache, report_cache_free)
 
 struct shared_report;
 typedef struct shared_report shared_report;
-/* By the advisories at path, which need not be there: then the report's coverage says so. The
- * caller must be allowed to see the frame. */
+/* By the advisories at path, which need not be there: then the report's coverage says so. files:
+ * the frame's files are needed, too, which may be most of it. The caller must be allowed to see the
+ * frame. */
 struct shared_report *report_cache_get(struct report_cache *c, struct sql *db,
-                                       const struct kept_frame *f, const char *path,
+                                       const struct kept_frame *f, const char *path, bool files,
                                        GError **error);
 /* Not to be changed; valid as long as s. */
 struct report *shared_report_get(const struct shared_report *s);

@@ -189,7 +189,7 @@ static bool write_report(struct call *c, const struct introspection *i, GError *
 {
     g_autoptr(kept_frame) kept = kept_frame_find(c->db, &c->caller, i->frame, error);
     g_autoptr(shared_report) shared =
-        kept != NULL ? server_report(c->server, c->db, kept, error) : NULL;
+        kept != NULL ? server_report(c->server, c->db, kept, false, error) : NULL;
     if (shared == NULL)
         return false;
     const struct report *r = shared_report_get(shared);

@@ -105,7 +105,8 @@ static bool show_report(struct call *c, GError **error)
     if (columns != NULL && parse_u64(columns, strlen(columns), &width))
         options.width = (unsigned)MIN(width, 1000);
     g_autoptr(kept_frame) f = find_frame(c, error);
-    g_autoptr(shared_report) shared = f != NULL ? server_report(c->server, c->db, f, error) : NULL;
+    g_autoptr(shared_report) shared =
+        f != NULL ? server_report(c->server, c->db, f, form->files, error) : NULL;
     return shared != NULL && write_report(c, form, shared_report_get(shared), &options, error);
 }
 
@@ -231,7 +232,7 @@ static bool list_findings(struct call *c, GError **error)
     g_autoptr(kept_frame) frame =
         after.frame != NULL ? find_frame_named(c, after.frame, error) : find_frame(c, error);
     g_autoptr(shared_report) shared =
-        frame != NULL ? server_report(c->server, c->db, frame, error) : NULL;
+        frame != NULL ? server_report(c->server, c->db, frame, false, error) : NULL;
     if (shared == NULL)
         return false;
     write_findings(c, frame->id, shared_report_get(shared), &f, after.frame != NULL ? &after : NULL,

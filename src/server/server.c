@@ -156,9 +156,9 @@ struct advisory_db *server_advisories(const struct server *s, GError **error)
 }
 
 struct shared_report *server_report(struct server *s, struct sql *db, const struct kept_frame *f,
-                                    GError **error)
+                                    bool files, GError **error)
 {
-    return report_cache_get(s->reports, db, f, s->advisories, error);
+    return report_cache_get(s->reports, db, f, s->advisories, files, error);
 }
 
 bool server_hash_begin(struct server *s)

@@ -61,9 +61,9 @@ void server_return(struct server *s, struct sql *db, bool broken);
 
 /* The advisories of now, opened for the caller; NULL without *error when there are none. */
 struct advisory_db *server_advisories(const struct server *s, GError **error);
-/* The report of a kept frame by the advisories of now. */
+/* The report of a kept frame by the advisories of now; files: as report_cache_get(). */
 struct shared_report *server_report(struct server *s, struct sql *db, const struct kept_frame *f,
-                                    GError **error);
+                                    bool files, GError **error);
 
 /* Hashing a password takes 64 MiB and tens of milliseconds, which anybody can ask for: only so many
  * at once. False: too many, and nothing is to be ended. */

@@ -94,6 +94,20 @@ static void test_names_that_are_not_utf8_survive(void)
     g_assert_cmpmem(text, len, again, again_len);
 }
 
+static void test_files_are_passed_over_where_nobody_needs_them(void)
+{
+    static const char text[] =
+        "{\"schema\":\"assay.frame/1\",\"systems\":[{\"files\":[{\"path\":5},\"nonsense\"],"
+        "\"os\":{\"root\":\"disk0\"},\"users\":[{\"name\":\"ann\"}]}]}";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(frame) f = frame_read_json_without_files("f.json", text, sizeof text - 1, &error);
+    g_assert_no_error(error);
+    const struct frame_system *s = g_ptr_array_index(f->systems, 0);
+    g_assert_cmpuint(s->records[FRAME_USER]->len, ==, 1);
+    g_assert_null(s->files);
+    g_assert_null(frame_read_json("f.json", text, sizeof text - 1, NULL));
+}
+
 #define HEAD "{\"schema\":\"assay.frame/1\","
 
 static void test_what_is_not_a_frame_is_refused_by_name(void)
@@ -170,6 +184,8 @@ int main(int argc, char **argv)
                     test_what_is_written_is_read_again);
     g_test_add_func("/frame/json/names that are not UTF-8 survive",
                     test_names_that_are_not_utf8_survive);
+    g_test_add_func("/frame/json/files are passed over where nobody needs them",
+                    test_files_are_passed_over_where_nobody_needs_them);
     g_test_add_func("/frame/json/what is not a frame is refused by name",
                     test_what_is_not_a_frame_is_refused_by_name);
     g_test_add_func("/frame/json/a thousand levels are a limit",

@@ -65,7 +65,7 @@ static void test_a_report_of_a_kept_frame_says_the_same(struct scene *s, const v
     g_assert_no_error(error);
     g_assert_cmpstr(facts->frame, ==, f->id);
     g_autoptr(advisory_db) db = advisory_db_open(s->f.database, &error);
-    g_autoptr(report) r = stored_report(s->t.db, f, db, &error);
+    g_autoptr(report) r = stored_report(s->t.db, f, db, true, &error);
     g_assert_no_error(error);
     report_summarize(r, &options, &sum);
     g_autofree char *same = g_strdup_printf(
@@ -77,7 +77,7 @@ static void test_a_report_of_a_kept_frame_says_the_same(struct scene *s, const v
     g_assert_cmpuint(sum.findings, ==, 4);
     g_assert_false(report_incomplete(r));
     judged_done(&j);
-    g_autoptr(report) without = stored_report(s->t.db, f, NULL, &error);
+    g_autoptr(report) without = stored_report(s->t.db, f, NULL, true, &error);
     g_assert_no_error(error);
     g_assert_true(report_incomplete(without));
 }
