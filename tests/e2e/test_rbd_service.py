@@ -141,6 +141,14 @@ def test_an_unchanged_image_is_not_read_again(cluster, make_site, small, smaller
         assert site.examined("db")["reused"]
 
 
+def swept(site, identifier):
+    """Once what is left of an introspection is dropped, for which it is time at once."""
+    with sqlite3.connect(site.service.store[7:], timeout=TIMEOUT) as db:
+        db.execute("UPDATE duty SET due = 0 WHERE name = 'introspect.sweep'")
+    db.close()
+    site.store.wait(identifier, lambda row: row["handles"] == "[]")
+
+
 def test_a_kept_snapshot_stays_as_long_as_its_frame(cluster, make_site, small):
     """Whatever becomes of a later introspection; and it goes when the node is elsewhere, or gone."""
     site = make_site({"ASSAY_WORKERS_SNAPSHOT_PERCENT": "100"}, keep_snapshots=True)
@@ -167,9 +175,25 @@ def test_a_kept_snapshot_stays_as_long_as_its_frame(cluster, make_site, small):
         refused = site.service.call("DELETE", "/v1/projects/p", site.admin)
         assert refused.status == 409 and "kept in the storage" in refused.json["detail"]
         assert site.service.call("DELETE", path, site.admin).status == 204
-        site.store.wait(last["id"], lambda row: row["handles"] == "[]")
+        swept(site, last["id"])
         assert cluster.snapshots("rbd/held") == cluster.snapshots("rbd/next") == []
         assert site.service.call("DELETE", "/v1/projects/p", site.admin).status == 204
+
+
+def test_nothing_is_kept_of_a_node_that_is_deleted_meanwhile(assay, cluster, small, tmp_path):
+    config = settings(tmp_path, cluster, keep_snapshots=True)
+    config[1].write_text(json.dumps({**json.loads(config[1].read_text()), "limits": {
+        "introspection": {"bytes_per_second": 200000}, "burst_seconds": 0}}))
+    site = Site(assay, tmp_path, options=config, pattern="rbd:*")
+    with imported(cluster, small, "deleted") as location:
+        site.node("db", location)
+        identifier = site.ask("db")
+        site.store.wait(identifier, lambda row: row["step"] == "inspect")
+        assert site.service.call("DELETE", "/v1/projects/p/nodes/db", site.admin).status == 204
+        assert site.store.ended(identifier)["state"] == "done"
+        swept(site, identifier)
+        assert cluster.snapshots("rbd/deleted") == []
+    site.service.stop()
 
 
 def kill_in_each_step(assay, cluster, location, folder, wishes):
