@@ -98,20 +98,23 @@ static struct inspect_target *open_target(const struct course *c, struct views *
 /* Whether the inspector came to its own end: not what it found, but that nothing stopped it. */
 static bool inspected_whole(const struct frame *f)
 {
+    const char *io = assay_error_name(ASSAY_ERROR_IO);
     for (guint i = 0; i < f->coverage->len; i++) {
         const struct frame_coverage *c = g_ptr_array_index(f->coverage, i);
         bool failed = c->state == COVERAGE_PARTIAL || c->state == COVERAGE_UNREADABLE;
-        if (failed && (g_str_equal(c->kind, "target") || g_strcmp0(c->code, "io") == 0))
+        if (failed && (g_str_equal(c->kind, "target") || g_strcmp0(c->code, io) == 0))
             return false;
     }
     return true;
 }
 
-/* What was not read must not pass for gone: another run may read it. */
-static bool read_whole(const struct inspect_target *target, GError **error)
+/* What was not read must not pass for gone: another run may read it. What the last one cannot read
+ * either, its frame tells of. */
+static bool read_enough(const struct course *c, const struct inspect_target *target, GError **error)
 {
     g_autoptr(GError) why = inspect_target_failure(target);
-    return why == NULL || fail(error, ASSAY_ERROR_IO, "%s", why->message);
+    return why == NULL || queue_last_run(c->run->job, &c->run->settings->limits) ||
+           fail(error, ASSAY_ERROR_IO, "%s", why->message);
 }
 
 static bool inspect(struct course *c, struct views *v, struct outcome *o, GError **error)
@@ -138,7 +141,7 @@ static bool inspect(struct course *c, struct views *v, struct outcome *o, GError
         return false;
     if (!c->run->wanted(c->run))
         return worker_stopped(error);
-    if (!views_verify(v, error) || !read_whole(target, error))
+    if (!views_verify(v, error) || !read_enough(c, target, error))
         return false;
     bool whole = inspected_whole(o->frame) && inspect_target_references(target) == 0;
     c->row->bytes_read = (int64_t)o->frame->bytes_read;

@@ -155,11 +155,16 @@ bool queue_done(struct sql *db, const struct job *j, const char *result, sql_bod
     return ok;
 }
 
+bool queue_last_run(const struct job *j, const struct queue_limits *limits)
+{
+    return j->attempt >= limits->attempts + j->extra_attempts;
+}
+
 bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits *limits,
                   const char *reason, bool repeat, GError **error)
 {
     int64_t now = store_now(), wait = limits->backoff;
-    bool again = repeat && j->attempt < limits->attempts + j->extra_attempts;
+    bool again = repeat && !queue_last_run(j, limits);
     for (unsigned i = 1; i < j->attempt && wait < BACKOFF_MAX; i++)
         wait *= 2;
     wait = MIN(wait, BACKOFF_MAX);

@@ -58,6 +58,8 @@ bool queue_heartbeat(struct sql *db, const struct job *j, const struct queue_lim
  * to the end of a job are made in body, in the same transaction; body may be NULL. */
 bool queue_done(struct sql *db, const struct job *j, const char *result, sql_body body, void *user,
                 bool *mine, GError **error);
+/* Whether a failure of this run ends the job. */
+bool queue_last_run(const struct job *j, const struct queue_limits *limits);
 /* The run failed: again later, or dead after the last attempt, or at once if not worth repeating.
  */
 bool queue_failed(struct sql *db, const struct job *j, const struct queue_limits *limits,

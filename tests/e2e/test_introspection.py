@@ -300,20 +300,25 @@ def test_an_inspection_has_a_time(assay, tmp_path):
     site.service.stop()
 
 
-def test_what_could_not_be_read_for_a_moment_is_read_again(assay, serve, tmp_path):
-    """Storage that fails one read, of the filesystem's superblock: no system without packages is
-    made of that."""
+@pytest.mark.parametrize("once", ["on", "off"])
+def test_what_could_not_be_read_is_read_again(assay, serve, tmp_path, once):
+    """Storage that fails a read, of the filesystem's superblock: no system without packages is
+    made of that. What fails for ever is not there for the last run either, which says so."""
     raw, socket = tmp_path / "disk.raw", tmp_path / "socket"
     run("qemu-img", "convert", "-O", "raw", small_image(tmp_path), raw)
     serve("qemu-nbd", "-t", "-x", "db", "-k", socket, "--pid-file", "PIDFILE", "--image-opts",
           f"driver=blkdebug,image.driver=file,image.filename={raw},inject-error.0.event=none,"
-          "inject-error.0.iotype=read,inject-error.0.sector=2,inject-error.0.once=on")
+          f"inject-error.0.iotype=read,inject-error.0.sector=2,inject-error.0.once={once}")
     location = f"nbd+unix:///db?socket={socket}"
     site = Site(assay, tmp_path, pattern=location,
-                environment={"ASSAY_WORKERS_BACKOFF_SECONDS": "1"})
+                environment={"ASSAY_WORKERS_BACKOFF_SECONDS": "1", "ASSAY_WORKERS_ATTEMPTS": "2"})
     site.node("db", location, crash_consistent=True)
     row = site.examined("db")
-    assert row["state"] == "done" and json.loads(row["summary"])["packages"] == 20, row
+    assert row["state"] == "done", row
+    assert json.loads(row["summary"])["packages"] == (20 if once == "on" else 0), row
+    unread = [c for c in stored_frame(site, row)["coverage"] if c.get("code") == "i/o"]
+    assert bool(unread) == (once == "off")
+    assert row["coverage"] == "incomplete"
     job = site.store.rows(f"SELECT state, attempt FROM job WHERE id = '{row['job']}'")
     assert job == [{"state": "done", "attempt": 2}]
     site.service.stop()
