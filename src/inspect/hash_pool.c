@@ -71,7 +71,7 @@ struct hash_pool {
 
 void hash_result_clear(struct hash_result *r)
 {
-    g_clear_pointer(&r->media, g_ref_string_release);
+    g_clear_pointer(&r->media, g_free);
 }
 
 bool hash_done(const struct hash_result *r)

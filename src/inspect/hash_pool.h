@@ -13,7 +13,7 @@
 /* What becomes of one file's contents. Starts zeroed; stays where it is until it is done. */
 struct hash_result {
     uint8_t sum[DIGEST_COUNT][DIGEST_MAX];
-    char *media; /* g_ref_string_release(); NULL when not wanted */
+    char *media; /* g_free(); NULL when not wanted */
     bool failed; /* the library had no memory */
     int left;    /* parts still to come; use hash_done() */
 };

@@ -20,7 +20,7 @@ struct link {
     uint64_t left;  /* names to come, if the link count is right */
     uint64_t users; /* records that wait */
     uint8_t sum[DIGEST_COUNT][DIGEST_MAX];
-    char *media, *fault; /* media: a reference string */
+    char *media, *fault;
     int code;
 };
 
@@ -60,7 +60,7 @@ static gboolean link_equal(gconstpointer a, gconstpointer b)
 static void link_free(void *p)
 {
     struct link *l = p;
-    g_clear_pointer(&l->media, g_ref_string_release);
+    g_free(l->media);
     g_free(l->fault);
     g_free(l);
 }
@@ -105,12 +105,12 @@ static void settle_link(struct hasher *h, struct item *it)
     struct hash_result *r = &it->result;
     if (it->link_first) {
         memcpy(l->sum, r->sum, sizeof l->sum);
-        l->media = r->media != NULL ? g_ref_string_acquire(r->media) : NULL;
+        l->media = g_strdup(r->media);
         l->fault = g_strdup(it->file.fault);
         l->code = it->code;
     } else {
         memcpy(r->sum, l->sum, sizeof l->sum);
-        r->media = l->media != NULL ? g_ref_string_acquire(l->media) : NULL;
+        r->media = g_strdup(l->media);
         it->file.fault = g_strdup(l->fault);
         it->code = l->code;
         it->hashed = l->fault == NULL;

@@ -36,11 +36,11 @@ void media_free(struct media *m)
 char *media_type(struct media *m, const void *head, size_t len, bool pie)
 {
     if (len == 0)
-        return g_ref_string_new_intern("inode/x-empty");
+        return g_strdup("inode/x-empty");
     if (pie)
-        return g_ref_string_new_intern("application/x-pie-executable");
+        return g_strdup("application/x-pie-executable");
     const char *type = magic_buffer(m->magic, head, len);
     if (type == NULL || type[0] == '\0' || !g_str_is_ascii(type))
         type = UNKNOWN;
-    return g_ref_string_new_intern(type);
+    return g_strdup(type);
 }

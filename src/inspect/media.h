@@ -16,7 +16,7 @@ struct media *media_new(GError **error);
 /* Accepts NULL. */
 void media_free(struct media *m);
 /* The type of contents that begin like this ("text/plain"); len is less than MEDIA_HEAD only when
- * they end there. pie: what media_is_pie() said. g_ref_string_release(); never NULL. */
+ * they end there. pie: what media_is_pie() said. g_free(); never NULL. */
 char *media_type(struct media *m, const void *head, size_t len, bool pie);
 
 /* A program that may be loaded anywhere, which only its dynamic section tells from a library.

@@ -401,6 +401,29 @@ static void test_damaged_programs_are_read_within_bounds(void)
     }
 }
 
+static void *find_types(void *unused)
+{
+    g_autoptr(GError) error = NULL;
+    struct media *m = media_new(&error);
+    g_assert_no_error(error);
+    for (unsigned i = 0; i < 200000; i++) {
+        g_autofree char *type = media_type(m, NULL, 0, false);
+        g_assert_cmpstr(type, ==, "inode/x-empty");
+    }
+    media_free(m);
+    return NULL;
+}
+
+/* Nothing may be shared between those who find the same. */
+static void test_threads_find_the_same_type_at_once(void)
+{
+    GThread *threads[3];
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+        threads[i] = g_thread_new("types", find_types, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(threads); i++)
+        (void)g_thread_join(threads[i]);
+}
+
 #define ADD(title, func) g_test_add_func("/hasher/" title, func)
 
 int main(int argc, char **argv)
@@ -418,6 +441,7 @@ int main(int argc, char **argv)
         test_what_cannot_be_read_says_why_and_the_next_goes_on);
     ADD("what is faulty already is not read", test_what_is_faulty_already_is_not_read);
     ADD("many long paths do not all wait", test_many_long_paths_do_not_all_wait);
+    ADD("threads find the same type at once", test_threads_find_the_same_type_at_once);
     ADD("programs are told from libraries", test_programs_are_told_from_libraries);
     ADD("damaged programs are read within bounds", test_damaged_programs_are_read_within_bounds);
     return g_test_run();
